@@ -1,0 +1,28 @@
+"""What ollamatrace raises, and when.
+
+::
+
+    OllamatraceError
+    ├── ConfigError     a setting, an address or an argument that cannot work; names the fix
+    ├── ClosedError     a tracer was asked to read after it was closed
+    └── StoreError      the embedded store cannot be opened, read or written
+
+Constructing and configuring raises. A traced call never raises anything of ours: the user's own
+exception passes through unchanged. The background worker counts and logs.
+"""
+
+
+class OllamatraceError(Exception):
+    """The root of all errors that ollamatrace raises itself."""
+
+
+class ConfigError(OllamatraceError, ValueError):
+    """A setting, an address or an argument that cannot work."""
+
+
+class ClosedError(OllamatraceError, RuntimeError):
+    """A tracer that was closed was asked to read."""
+
+
+class StoreError(OllamatraceError, OSError):
+    """The embedded store cannot be opened, read or written."""

@@ -1,0 +1,268 @@
+"""The exact snapshot: what a value is at this moment, whatever the program does to it next.
+
+A small value is serialised at once. A value that holds a big leaf, or something that JSON does
+not know, has its containers copied while immutable leaves are shared, and is serialised later, on
+the worker. Neither way raises, consumes an iterator or changes the value.
+"""
+
+# Values of any type are the business of this file.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import base64
+import collections
+import contextlib
+import dataclasses
+import datetime as dt
+import decimal
+import enum
+import pathlib
+import types
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any, Final
+
+import orjson
+
+from ollamatrace.records.content import Content
+
+LARGE_LEAF: Final = 64 * 1024
+"""Bytes of one text or blob above which serialising it would hold the caller up."""
+
+_MANY: Final = 1000
+"""Elements above which a list counts as large: an embedding, not a conversation."""
+_MAX_DEPTH: Final = 100
+_MAX_NODES: Final = 200_000
+_ARRAY_DEPTH: Final = 8
+_REPR_CHARS: Final = 1000
+_INT_MIN: Final = -(2**63)
+_INT_MAX: Final = 2**64 - 1
+_NODE_BYTES: Final = 64
+_SCALARS: Final = frozenset({int, float, bool, types.NoneType})
+
+
+class Plain:
+    """A copy of containers with shared immutable leaves, to be serialised later."""
+
+    __slots__ = ("_value", "size", "warnings")
+
+    def __init__(self, value: Any, size: int, warnings: list[str]) -> None:
+        self._value = value
+        self.size = size
+        """About how many bytes it keeps alive."""
+        self.warnings = warnings
+        """What was cut or converted, as sentences."""
+
+    def content(self) -> Content:
+        """The value in its JSON form: blobs as base64, lone surrogates escaped."""
+        try:
+            return Content(json=orjson.dumps(self._value, _blob))
+        except orjson.JSONEncodeError:
+            self.warnings.append("half a surrogate pair, which UTF-8 does not know, was escaped")
+            return Content(json=orjson.dumps(_escaped(self._value), _blob))
+
+
+Snapshot = bytes | Plain
+
+
+def snapshot(value: Any, max_leaf_bytes: int, *, exclude_unset: bool = False) -> Snapshot:
+    """Take `value` as it is now: JSON bytes if that is quick and exact, else a `Plain` copy.
+
+    Args:
+        value: Anything.
+        max_leaf_bytes: The longest text or blob that is kept whole.
+        exclude_unset: Leave out fields of pydantic models that nobody set, as the SDKs do when
+            they send a model.
+    """
+    if not _is_large(value, min(max_leaf_bytes, LARGE_LEAF)):
+        with contextlib.suppress(Exception):  # the slow path takes whatever this one cannot
+            serializer = _serializer(value)
+            if serializer is not None:
+                return serializer(value, warnings=False, exclude_unset=exclude_unset)
+            return orjson.dumps(value, _encode_unset if exclude_unset else _encode_all)
+    return plain(value, max_leaf_bytes, exclude_unset=exclude_unset)
+
+
+def plain(value: Any, max_leaf_bytes: int, *, exclude_unset: bool = False) -> Plain:
+    """Copy `value` into plain containers; cut what is too deep, too long, too many or cyclic."""
+    copier = _Copier(max_leaf_bytes, exclude_unset=exclude_unset)
+    copied = copier.copy(value, 0)
+    return Plain(copied, copier.size, list(copier.warnings))
+
+
+def _is_large(value: Any, limit: int) -> bool:  # noqa: C901  one pass, for speed
+    nodes = [value]
+    add = nodes.extend
+    for node in nodes:
+        kind = type(node)
+        if kind is str:
+            if len(node) > limit:
+                return True
+        elif kind in _SCALARS:
+            continue
+        elif kind is dict:
+            add(node.values())
+        elif kind is list or kind is tuple:
+            if len(node) > _MANY:
+                return True
+            add(node)
+        elif kind is bytes:
+            return True  # not for JSON as it is
+        elif hasattr(kind, "__pydantic_serializer__"):
+            add(node.__dict__.values())
+            if node.__pydantic_extra__:
+                add(node.__pydantic_extra__.values())
+        if len(nodes) > _MAX_NODES:  # a cycle, or as good as one
+            return True
+    return False
+
+
+def _serializer(value: Any) -> Callable[..., bytes] | None:
+    # Until pydantic has built it (47 ms once for a big model), a class has a stand-in here.
+    kind = type(value)
+    serializer: Any = getattr(kind, "__pydantic_serializer__", None)
+    return serializer.to_json if type(serializer).__name__ == "SchemaSerializer" else None
+
+
+def _encode_all(value: Any) -> orjson.Fragment:
+    return _encode(value, exclude_unset=False)
+
+
+def _encode_unset(value: Any) -> orjson.Fragment:
+    return _encode(value, exclude_unset=True)
+
+
+def _encode(value: Any, *, exclude_unset: bool) -> orjson.Fragment:
+    serializer = _serializer(value)
+    if serializer is None:
+        raise TypeError
+    return orjson.Fragment(serializer(value, warnings=False, exclude_unset=exclude_unset))
+
+
+def _blob(value: Any) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    kind = type(value)
+    if kind is dict:
+        return {_escaped(key): _escaped(item) for key, item in value.items()}
+    return [_escaped(item) for item in value] if kind is list else value
+
+
+class _Copier:
+    """One walk over a value, with its budgets."""
+
+    def __init__(self, max_leaf: int, *, exclude_unset: bool) -> None:
+        self._max_leaf = max_leaf
+        self._exclude_unset = exclude_unset
+        self._open: set[int] = set()
+        self._nodes = 0
+        self.size = 0
+        self.warnings: dict[str, None] = {}
+
+    def copy(self, value: Any, depth: int) -> Any:
+        self._nodes += 1
+        self.size += _NODE_BYTES
+        kind = type(value)
+        if kind in _SCALARS:
+            return value if kind is not int or _INT_MIN <= value <= _INT_MAX else self._big(value)
+        if kind is str or kind is bytes:
+            return self._leaf(value)
+        if self._nodes > _MAX_NODES:
+            return self._cut(f"more than {_MAX_NODES:,} values", "…")
+        if depth >= _MAX_DEPTH:
+            return self._cut(f"nesting deeper than {_MAX_DEPTH}", "…")
+        if id(value) in self._open:
+            return self._cut("a cycle", "<cycle>")
+        self._open.add(id(value))
+        try:
+            return self._convert(value, depth)
+        except Exception as error:  # noqa: BLE001  the user's own code, anything may happen
+            name = kind.__qualname__
+            self._warn(f"a value of type {name} could not be read ({type(error).__name__})")
+            return f"<{name}>"
+        finally:
+            self._open.discard(id(value))
+
+    def _convert(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if issubclass(kind, list | tuple | AbstractSet | collections.deque):
+            return self._items(value, depth)
+        if issubclass(kind, Mapping):
+            return self._fields(value.items(), depth)
+        if hasattr(kind, "__pydantic_serializer__"):
+            extra: dict[str, Any] = value.__pydantic_extra__ or {}
+            fields: dict[str, Any] = {**value.__dict__, **extra}
+            if self._exclude_unset:
+                given = value.__pydantic_fields_set__
+                fields = {key: fields[key] for key in fields if key in given or key in extra}
+            return self._fields(fields.items(), depth)
+        if dataclasses.is_dataclass(kind):
+            names = [field.name for field in dataclasses.fields(kind)]
+            return self._fields(((name, getattr(value, name)) for name in names), depth)
+        return self._leaf(self._readable(value, kind))
+
+    def _readable(self, value: Any, kind: type[Any]) -> Any:
+        if issubclass(kind, enum.Enum):
+            return self.copy(value.value, _MAX_DEPTH - 1)
+        if issubclass(kind, bytearray | memoryview):
+            return bytes(value)
+        if isinstance(value, dt.date | dt.time):
+            return value.isoformat()
+        if base := next((base for base in (str, int, float) if issubclass(kind, base)), None):
+            return self.copy(base(value), _MAX_DEPTH - 1)
+        if isinstance(value, uuid.UUID | decimal.Decimal | pathlib.PurePath | complex):
+            return str(value)
+        if issubclass(kind, BaseException):
+            return f"{kind.__qualname__}: {value}"
+        if hasattr(kind, "tolist") and getattr(value, "size", _MAX_NODES) < _MAX_NODES:  # numpy's
+            return self.copy(value.tolist(), _MAX_DEPTH - _ARRAY_DEPTH)
+        if callable(value) and hasattr(value, "__qualname__"):
+            return f"{value.__module__}.{value.__qualname__}"
+        text = repr(value)
+        return text if len(text) <= _REPR_CHARS else text[:_REPR_CHARS] + "…"
+
+    def _items(self, values: Iterable[Any], depth: int) -> list[Any]:
+        if isinstance(values, list) and len(values) > _MANY:
+            kinds = set(map(type, values))
+            if kinds <= {float, bool, types.NoneType}:
+                self.size += 8 * len(values)
+                return values.copy()
+        return [self.copy(value, depth + 1) for value in values]
+
+    def _fields(self, items: Iterable[tuple[Any, Any]], depth: int) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for key, value in items:
+            if type(key) is not str:
+                self._warn("keys that are not text were converted")
+            fields[key if type(key) is str else str(key)] = self.copy(value, depth + 1)
+        return fields
+
+    def _leaf(self, value: Any) -> Any:
+        if not isinstance(value, str | bytes):
+            return value
+        self.size += len(value)
+        if len(value) <= self._max_leaf:
+            return value
+        unit = "characters" if isinstance(value, str) else "bytes"
+        self._warn(f"a text of {len(value):,} {unit} was cut to {self._max_leaf:,}")
+        self.size += self._max_leaf - len(value)
+        head = value[: self._max_leaf]
+        return head + "…" if isinstance(head, str) else head
+
+    def _big(self, value: int) -> str:
+        self._warn("integers beyond 64 bits were converted to text")
+        return hex(value) if value.bit_length() > _REPR_CHARS else str(value)
+
+    def _cut(self, what: str, mark: str) -> str:
+        self._warn(f"{what} was cut")
+        return mark
+
+    def _warn(self, text: str) -> None:
+        self.warnings[text] = None

@@ -1,0 +1,140 @@
+"""The finished form of a span, and a trace as a list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict
+
+import orjson
+
+from ollamatrace.records.content import Content
+from ollamatrace.records.counts import Timing, Usage
+
+Status = Literal["OK", "ERROR", "CANCELLED"]
+EndReason = Literal[
+    "returned",
+    "exhausted",
+    "closed",
+    "abandoned",
+    "cancelled",
+    "error",
+    "incomplete",
+    "interrupted",
+]
+
+
+class Event(TypedDict):
+    """Something that happened at one moment of a span; an exception in OpenTelemetry's names."""
+
+    name: str
+    time_ns: int
+    attributes: dict[str, Any]
+
+
+class Link(TypedDict):
+    """A span of another trace that this one belongs with."""
+
+    trace_id: str
+    span_id: str
+
+
+@dataclass(slots=True, kw_only=True)
+class SpanRecord:
+    """One finished span, in the field's own terms; destinations map it to theirs.
+
+    Ids are lower-case hex: 32 digits for a trace, 16 for a span. `start_ns` is wall-clock time
+    in nanoseconds since the epoch, `end_ns` that plus a monotonic difference. `usage` is ``None``
+    where the server sent no counts. `model` is the one that answered, else the one asked for.
+    """
+
+    name: str
+    kind: str
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    start_ns: int
+    end_ns: int
+    status: Status
+    end_reason: EndReason
+    status_message: str = ""
+    input_content: Content = field(default_factory=Content, repr=False)
+    output_content: Content = field(default_factory=Content, repr=False)
+    attributes: dict[str, Any] = field(default_factory=dict[str, Any])
+    events: list[Event] = field(default_factory=list[Event])
+    links: list[Link] = field(default_factory=list[Link])
+    usage: Usage | None = None
+    model: str | None = None
+    provider: str | None = None
+    timing: Timing = field(default_factory=Timing)
+    warnings: list[str] = field(default_factory=list[str])
+    session: str | None = None
+    user: str | None = None
+    tags: dict[str, str] = field(default_factory=dict[str, str])
+    metadata: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def inputs(self) -> Any:
+        """The arguments of the call, or what a manual span was given; plain Python values."""
+        return self.input_content.value
+
+    @property
+    def outputs(self) -> Any:
+        """The answer, a stream merged into one; ``None`` where there was none."""
+        return self.output_content.value
+
+    def line(self) -> bytes:
+        """One canonical record line: JSON without the newline, fields in the order above."""
+        fields: dict[str, Any] = {}
+        for name in _FIELDS:
+            value = getattr(self, name)
+            if isinstance(value, Content):
+                fields[_CONTENT[name]] = orjson.Fragment(value.json)
+            else:
+                fields[name] = dict(value) if isinstance(value, Usage | Timing) else value
+        return orjson.dumps(fields)
+
+    @classmethod
+    def from_line(cls, line: bytes | str) -> SpanRecord:
+        """Read a canonical record line; names that this version does not know are passed over.
+
+        Raises:
+            ValueError: the line is not the JSON object of a span.
+        """
+        return cls.from_fields(orjson.loads(line))
+
+    @classmethod
+    def from_fields(cls, fields: Mapping[str, Any]) -> SpanRecord:
+        """Build a record from the fields of a line.
+
+        Raises:
+            ValueError: a field that every span has is missing.
+        """
+        known: dict[str, Any] = {name: fields[name] for name in _FIELDS if name in fields}
+        for name, short in _CONTENT.items():
+            known[name] = Content(fields.get(short))
+        if known.get("usage") is not None:
+            known["usage"] = Usage(**known["usage"])
+        known["timing"] = Timing(**known.get("timing", {}))
+        try:
+            return cls(**known)
+        except TypeError as error:
+            raise ValueError(f"not a span record: {error}") from None
+
+
+_FIELDS = tuple(SpanRecord.__dataclass_fields__)
+_CONTENT = {"input_content": "inputs", "output_content": "outputs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The spans of one trace, in the order in which they started."""
+
+    trace_id: str
+    spans: tuple[SpanRecord, ...]
+
+    @property
+    def root(self) -> SpanRecord:
+        """The span that all others descend from; else the first whose parent is not here (yet)."""
+        here = {span.span_id for span in self.spans}
+        return next((span for span in self.spans if span.parent_id not in here), self.spans[0])
