@@ -1,0 +1,68 @@
+"""Our own failures: told to the `ollamatrace` logger, never to the program that is traced."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Callable
+from typing import Final, ParamSpec, TypeVar
+
+from ollamatrace.settings import Environment
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+logger: Final = logging.getLogger("ollamatrace")
+
+_INTERVAL_S: Final = 60.0
+_last_told: Final[dict[str, float]] = {}
+
+
+def warn(kind: str, message: str, told: Callable[[str], None] | None = None) -> None:
+    """Log `message`, once a minute at most for each `kind`; `told` hears of it too.
+
+    Args:
+        kind: What the limit counts by, for instance ``"closed:<tracer>"``.
+        message: One sentence that says what happened and what to do.
+        told: The `on_warning` of a tracer; what it raises is logged.
+    """
+    now = time.monotonic()
+    if now - _last_told.get(kind, -_INTERVAL_S) < _INTERVAL_S:
+        return
+    _last_told[kind] = now
+    logger.warning("%s", message)
+    if told is not None:
+        try:
+            told(message)
+        except Exception:
+            logger.exception("on_warning failed")
+
+
+def report(where: str, error: Exception) -> None:
+    """Log a failure of ours, once a minute at most for each place.
+
+    Raises:
+        Exception: `error` itself if ``OLLAMATRACE_STRICT=1``, as our own tests want it.
+    """
+    if Environment.read().strict:
+        raise error
+    kind = f"failure:{where}:{type(error).__name__}"
+    now = time.monotonic()
+    if now - _last_told.get(kind, -_INTERVAL_S) >= _INTERVAL_S:
+        _last_told[kind] = now
+        logger.error("ollamatrace failed in %s; the program goes on", where, exc_info=error)
+
+
+def shielded(function: Callable[P, T]) -> Callable[P, T | None]:
+    """Make `function` give ``None`` where it would raise; the failure is reported."""
+
+    @functools.wraps(function)
+    def shield(*args: P.args, **kwargs: P.kwargs) -> T | None:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001  this is the place that may
+            report(function.__qualname__, error)
+            return None
+
+    return shield

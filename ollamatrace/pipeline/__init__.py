@@ -1,0 +1,7 @@
+"""From ended spans to destinations: a bounded queue, one worker, an exact account."""
+
+from ollamatrace.pipeline.pipeline import Pipeline
+from ollamatrace.pipeline.report import FlushReport
+from ollamatrace.pipeline.sink import Queued, Sink
+
+__all__ = ["FlushReport", "Pipeline", "Queued", "Sink"]

@@ -1,0 +1,241 @@
+"""A tracer's way from ended spans to its destinations, and the account of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from ollamatrace import guard
+from ollamatrace.pipeline.lane import Batch, Lane
+from ollamatrace.pipeline.queue import SpanQueue
+from ollamatrace.pipeline.report import FlushReport
+from ollamatrace.pipeline.sink import Queued, Sink
+from ollamatrace.pipeline.worker import worker
+from ollamatrace.records import SpanRecord
+from ollamatrace.settings import Delivery
+
+_BATCH_SPANS: Final = 512
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+
+
+class OpenSpan(Protocol):
+    """What the pipeline knows of a span that has not ended: it can be given up at exit."""
+
+    def abandon(self) -> None:
+        """End it as abandoned."""
+        ...
+
+
+class Pipeline:
+    """Queue, worker's share and destinations of one tracer.
+
+    Any thread may `put` and `flush`. Everything else is done by the worker, or, where no thread
+    can be had (at the end of the interpreter), by the thread that puts.
+    """
+
+    def __init__(
+        self,
+        sinks: Sequence[Sink],
+        delivery: Delivery,
+        on_warning: Callable[[str], None] | None = None,
+    ) -> None:
+        self.delay_s = delivery.delay_s
+        self.open: dict[int, OpenSpan] = {}
+        """Spans that have not ended, by span id; whoever takes one out here ends it."""
+        self._queue = SpanQueue(delivery)
+        self._lanes = [Lane(sink, self._on_drop, self._on_done) for sink in sinks]
+        self._told = on_warning
+        self._pump_lock = threading.Lock()
+        self._arrived = threading.Condition()
+        self._since_wake = 0
+        self._dropped: Counter[str] = Counter()
+        self._delivered = 0
+        self.retired = False
+        """No tracer holds it any more: the worker lets it go when it is empty."""
+        worker.add(self)
+
+    # On any thread
+
+    def put(self, item: Queued, size: int, spans: int = 1) -> bool:
+        """Queue what has ended; says whether there was room. Never blocks, never raises."""
+        reason = self._queue.put(item, size, spans)
+        if reason is not None:
+            if spans:
+                self._refused(reason)
+            return False
+        self._since_wake += 1
+        if self._since_wake >= _BATCH_SPANS:
+            self._since_wake = 0
+            worker.wake(self, "full")
+        elif worker.idle:
+            worker.wake(self, "begun")
+        return True
+
+    def flush(self, timeout: float, patience: float | None = None) -> FlushReport:
+        """Wait until all that ended before this call has arrived or is lost.
+
+        Args:
+            timeout: The longest wait in seconds.
+            patience: How long in seconds a destination may have been down to be waited for;
+                ``None``: as long as the timeout lasts.
+        """
+        target = self._queue.queued
+        if not self._settled(target) and not worker.is_me() and worker.wake(self, "flush"):
+            with self._arrived:
+                self._arrived.wait_for(
+                    lambda: self._settled(target) or self._hopeless(target, patience),
+                    max(timeout, 0),
+                )
+        return self.report()
+
+    def close(self) -> None:
+        """Take no more spans. What is here still goes out."""
+        self._queue.closed = True
+
+    def release(self) -> None:
+        """Let go of the destinations, now or, if something is still on its way, when it is not."""
+        self._queue.closed = True
+        self.retired = True
+        if self.empty and self._pump_lock.acquire(blocking=False):
+            try:
+                worker.remove(self)
+                self.give_up()
+            finally:
+                self._pump_lock.release()
+
+    def report(self) -> FlushReport:
+        """The account as it stands."""
+        with self._queue.lock:
+            accepted, refused = self._queue.accepted, self._queue.refused
+            destinations = {
+                lane.sink.url: _account(accepted, refused + Counter(lane.dropped), lane.delivered)
+                for lane in self._lanes
+            }
+            dropped = refused + Counter(self._dropped)
+            return _account(accepted, dropped, self._delivered, destinations)
+
+    # On the worker
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is in the queue."""
+        return bool(self._queue.items)
+
+    @property
+    def empty(self) -> bool:
+        """Whether everything has arrived or is lost."""
+        return not self.waiting and self._settled(self._queue.queued)
+
+    @property
+    def retry_at(self) -> float:
+        """When a destination that is down wants to be tried again; 0 if none is down."""
+        return min((lane.retry_at for lane in self._lanes if lane.retry_at), default=0.0)
+
+    def pump(self, pause: Callable[[], None], *, now: bool = False) -> bool:
+        """Bring everything on its way; says whether there was anything to do."""
+        if not self._pump_lock.acquire(blocking=False):
+            return True  # another thread is at it
+        try:
+            self._since_wake = 0
+            busy = False
+            while batch := self._next_batch(pause):
+                busy = True
+                for lane in self._lanes:
+                    lane.offer(batch)
+                    lane.push(pause, self._told, now=False)
+            for lane in self._lanes:
+                lane.push(pause, self._told, now=now)
+        finally:
+            self._pump_lock.release()
+        with self._arrived:
+            self._arrived.notify_all()
+        return busy
+
+    def give_up(self) -> None:
+        """Count as lost what no destination took, and release the destinations."""
+        for lane in self._lanes:
+            lane.drop("store_unwritable")
+            guard.shielded(lane.sink.close)()
+
+    def forget(self) -> None:
+        """Start anew in the child after a fork; the parent's spans are the parent's."""
+        self._pump_lock = threading.Lock()
+        self._arrived = threading.Condition()
+        self._queue.forget()
+        self._dropped.clear()
+        self._delivered = 0
+        self.open.clear()
+        for lane in self._lanes:
+            lane.forget()
+
+    def _next_batch(self, pause: Callable[[], None]) -> Batch | None:
+        records: list[SpanRecord] = []
+        size = 0
+        items = self._queue.items
+        while items and len(records) < _BATCH_SPANS and size < _BATCH_BYTES:
+            item, item_size, item_spans = items.popleft()
+            record = guard.shielded(item.finish)()
+            if item_spans and record is not None:
+                records.append(record)
+                size += item_size
+            else:
+                self._queue.release(item_spans, item_size)
+                self._lose(item_spans)
+            pause()
+        return Batch(records, size, len(self._lanes)) if records else None
+
+    def _lose(self, spans: int) -> None:
+        if spans:  # finish() failed, which is a bug of ours: reported, counted, not hidden
+            with self._queue.lock:
+                self._dropped["rejected"] += spans
+                for lane in self._lanes:
+                    lane.dropped["rejected"] += spans
+
+    def _on_drop(self, batch: Batch, index: int, reason: str) -> None:
+        if index not in batch.lost:
+            batch.lost.add(index)
+            self._dropped[reason] += 1
+
+    def _on_done(self, batch: Batch) -> None:
+        batch.lanes -= 1
+        if not batch.lanes:
+            self._delivered += len(batch.records) - len(batch.lost)
+            self._queue.release(len(batch.records), batch.size)
+
+    def _settled(self, target: int) -> bool:
+        return all(lane.settled >= target for lane in self._lanes)
+
+    def _hopeless(self, target: int, patience: float | None) -> bool:
+        return patience is not None and all(
+            lane.settled >= target
+            or (lane.down_since and time.monotonic() - lane.down_since > patience)
+            for lane in self._lanes
+        )
+
+    def _refused(self, reason: str) -> None:
+        text = {
+            "closed": "the tracer is closed; calls go on untraced",
+            "queue_full": "more spans than Delivery(max_spans=, max_bytes=) lets wait; new ones "
+            "are dropped and counted",
+        }[reason]
+        guard.warn(f"{reason}:{id(self)}", text, self._told)
+
+
+def _account(
+    accepted: int,
+    dropped: Counter[str],
+    delivered: int,
+    destinations: dict[str, FlushReport] | None = None,
+) -> FlushReport:
+    lost = dropped.total()
+    return FlushReport(
+        accepted=accepted,
+        pending=accepted - delivered - lost,
+        delivered=delivered,
+        dropped=lost,
+        reasons=dict(dropped),
+        destinations=destinations or {},
+    )

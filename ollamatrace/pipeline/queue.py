@@ -1,0 +1,66 @@
+"""The bounded queue between the program's threads and the worker."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+
+from ollamatrace.pipeline.sink import Queued
+from ollamatrace.settings import Delivery
+
+
+class SpanQueue:
+    """Counts every span that ends, keeps it if there is room, and never blocks.
+
+    `put` may be entered again on the same thread in the middle of itself: a collected stream and
+    a signal handler end spans too. Hence an RLock, and nothing under it that could wait.
+    """
+
+    def __init__(self, delivery: Delivery) -> None:
+        self._delivery = delivery
+        self.lock = threading.RLock()
+        self.items: deque[tuple[Queued, int, int]] = deque()
+        """What waits: the item, its bytes, and 1 for a span or 0 for a part of one."""
+        self.closed = False
+        self.accepted = 0
+        self.queued = 0
+        """Spans that were let in."""
+        self.waiting = 0
+        """Spans that are here or with a destination that has not kept them yet."""
+        self.bytes = 0
+        """The bytes of those."""
+        self.refused: Counter[str] = Counter()
+        """Spans that were not let in, by reason."""
+
+    def put(self, item: Queued, size: int, spans: int = 1) -> str | None:
+        """Let `item` in, or say why not: ``"queue_full"`` or ``"closed"``."""
+        with self.lock:
+            self.accepted += spans
+            if self.closed:
+                reason = "closed"
+            elif (
+                self.waiting + spans > self._delivery.max_spans
+                or self.bytes + size > self._delivery.max_bytes
+            ):
+                reason = "queue_full"
+            else:
+                self.queued += spans
+                self.waiting += spans
+                self.bytes += size
+                self.items.append((item, size, spans))
+                return None
+            self.refused[reason] += spans
+            return reason
+
+    def release(self, spans: int, size: int) -> None:
+        """Give back the room of what has arrived or is lost."""
+        with self.lock:
+            self.waiting -= spans
+            self.bytes -= size
+
+    def forget(self) -> None:
+        """Start anew in the child after a fork, with a lock that no lost thread holds."""
+        self.lock = threading.RLock()
+        self.items.clear()
+        self.accepted = self.queued = self.waiting = self.bytes = 0
+        self.refused.clear()

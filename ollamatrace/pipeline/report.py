@@ -1,0 +1,33 @@
+"""The account of all spans: accepted = pending + spooled + delivered + dropped, at all times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class FlushReport:
+    """Totals since the tracer began.
+
+    At the top each span counts once: as dropped if it was dropped anywhere, else as pending, else
+    as spooled if it is so anywhere, else as delivered.
+
+    Attributes:
+        accepted: Spans that ended.
+        pending: Those in memory, on their way.
+        spooled: Those in a file of their own, to be sent later.
+        delivered: Those that the destination has.
+        dropped: Those that are lost.
+        reasons: Why, by number of spans: ``queue_full``, ``closed``, ``store_unwritable``,
+            ``rejected``.
+        destinations: The same for each destination, by its URL without credentials.
+    """
+
+    accepted: int = 0
+    pending: int = 0
+    spooled: int = 0
+    delivered: int = 0
+    dropped: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict[str, int])
+    destinations: Mapping[str, FlushReport] = field(default_factory=dict[str, "FlushReport"])

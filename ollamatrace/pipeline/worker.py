@@ -1,0 +1,161 @@
+"""The one background thread of the process. It serves every tracer and yields to the program."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import time
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final, Literal
+
+from ollamatrace import guard
+
+if TYPE_CHECKING:
+    from ollamatrace.pipeline.pipeline import Pipeline
+
+_IDLE_AFTER_S: Final = 5.0
+_SLICE_NS: Final = 100_000
+_EXIT_S: Final = 5.0
+_EXIT_PATIENCE_S: Final = 0.5
+
+Wake = Literal["begun", "full", "flush"]
+
+
+class Pause:
+    """Gives up the GIL once 100 µs of work are done.
+
+    A thread that computes is made to give it up only every 5 ms, which is what an event loop in
+    the program would wait each time it wakes.
+    """
+
+    __slots__ = ("_since",)
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter_ns()
+
+    def __call__(self) -> None:
+        """Let the program run, if it is time."""
+        if time.perf_counter_ns() - self._since >= _SLICE_NS:
+            time.sleep(0)
+            self._since = time.perf_counter_ns()
+
+
+class Worker:
+    """Pumps every pipeline: soon after a span ended, at once when a batch is full or on a flush."""
+
+    def __init__(self) -> None:
+        self.idle = True
+        """It sleeps until it is woken; otherwise it looks by itself."""
+        self._pipelines: set[Pipeline] = set()
+        self._wakes: SimpleQueue[Wake] = SimpleQueue()  # its put may be re-entered
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._at_exit = False
+        self._pause = Pause()
+
+    def add(self, pipeline: Pipeline) -> None:
+        """Serve `pipeline` from now on."""
+        self._pipelines = {*self._pipelines, pipeline}
+
+    def remove(self, pipeline: Pipeline) -> None:
+        """Serve it no longer."""
+        self._pipelines = self._pipelines - {pipeline}
+
+    def wake(self, pipeline: Pipeline, why: Wake) -> bool:
+        """Have the worker look; where no thread can be had, do the work here and say ``False``."""
+        if self._thread is None and not self._start():
+            pipeline.pump(_no_pause, now=True)
+            return False
+        self._wakes.put(why)
+        return True
+
+    def is_me(self) -> bool:
+        """Whether the calling thread is the worker."""
+        return threading.current_thread() is self._thread
+
+    def _start(self) -> bool:
+        if self._at_exit or not self._starting.acquire(blocking=False):
+            return not self._at_exit  # somebody is starting it: the wake finds it
+        try:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="ollamatrace", daemon=True)
+                thread.start()
+                self._thread = thread
+                atexit.unregister(self._exit)
+                atexit.register(self._exit)
+        except RuntimeError:  # can't start new thread
+            return False
+        finally:
+            self._starting.release()
+        return True
+
+    def _run(self) -> None:
+        try:
+            busy_at = time.monotonic()
+            while True:
+                flush = self._sleep(quiet=time.monotonic() - busy_at > _IDLE_AFTER_S)
+                for pipeline in self._pipelines:
+                    if pipeline.pump(self._pause, now=flush):
+                        busy_at = time.monotonic()
+                    if pipeline.retired and pipeline.empty:
+                        pipeline.release()
+        finally:  # it runs for ever, unless a failure is raised under OLLAMATRACE_STRICT
+            self._thread = None
+            self.idle = True
+
+    def _sleep(self, *, quiet: bool) -> bool:
+        """Wait until there is something to do; says whether somebody waits for it."""
+        now = time.monotonic()
+        retries = [pipeline.retry_at for pipeline in self._pipelines if pipeline.retry_at]
+        delay = min((pipeline.delay_s for pipeline in self._pipelines), default=1.0)
+        if retries:
+            delay = min(delay, max(min(retries) - now, 0.001))
+        elif quiet:
+            self.idle = True
+            # A span that ended before `idle` was set has woken nobody: look once more.
+            why = "full" if any(p.waiting for p in self._pipelines) else self._wakes.get()
+            self.idle = False
+            if why != "begun":
+                return why == "flush"
+        try:
+            return self._wakes.get(timeout=delay) == "flush"
+        except Empty:
+            return False
+
+    def _exit(self) -> None:
+        """End what is open, wait while spans arrive, give up on what is down."""
+        try:
+            for pipeline in self._pipelines:
+                for span in list(pipeline.open.values()):
+                    guard.shielded(span.abandon)()
+            deadline = time.monotonic() + _EXIT_S
+            for pipeline in self._pipelines:
+                pipeline.flush(deadline - time.monotonic(), patience=_EXIT_PATIENCE_S)
+        except KeyboardInterrupt:  # a second Ctrl-C: leave at once
+            pass
+        finally:
+            self._at_exit = True
+            self._thread = None  # from here on whoever ends a span brings it on its way
+            self.idle = True
+            for pipeline in self._pipelines:
+                pipeline.give_up()
+
+    def after_fork(self) -> None:
+        """Start anew in the child: threads do not survive a fork."""
+        self.idle = True
+        self._thread = None
+        self._starting = threading.Lock()
+        self._wakes = SimpleQueue()
+        for pipeline in self._pipelines:
+            pipeline.forget()
+
+
+def _no_pause() -> None:
+    """Nobody is kept waiting by the thread that does its own work."""
+
+
+worker: Final = Worker()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=worker.after_fork)
