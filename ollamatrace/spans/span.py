@@ -1,0 +1,285 @@
+"""A span that is open, and the unfinished form in which it is queued when it ends."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+from ollamatrace.context import last_var, session_var, span_var
+from ollamatrace.guard import shielded
+from ollamatrace.ids import new_bits, process, span_hex, trace_hex
+from ollamatrace.pipeline import Pipeline
+from ollamatrace.records import (
+    Content,
+    EndReason,
+    SpanRecord,
+    Status,
+    snapshot,
+)
+from ollamatrace.records.plain import Plain, Snapshot
+from ollamatrace.settings import Capture
+from ollamatrace.spans.failure import Failure, is_cancellation
+
+_SPAN_BYTES: Final = 1024
+"""About what a queued span takes beside its content."""
+
+
+class Owner(Protocol):
+    """What a span needs of the tracer that it belongs to."""
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Where it goes when it ends."""
+        ...
+
+    @property
+    def capture(self) -> Capture:
+        """What of it is recorded."""
+        ...
+
+
+class Span:
+    """One operation, open from entering the block to leaving it.
+
+    Made by `ollamatrace.span` or `Tracer.span`; use it as a context manager, ``with`` or ``async
+    with``. It becomes the parent of what begins inside the block, also in tasks made there. An
+    exception that leaves the block is noted and goes on unchanged.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_attributes",
+        "_begun",
+        "_duration_ns",
+        "_end_reason",
+        "_events",
+        "_failure",
+        "_generation",
+        "_id",
+        "_inputs",
+        "_links",
+        "_outputs",
+        "_parent",
+        "_parent_id",
+        "_session",
+        "_start_ns",
+        "_status",
+        "_trace",
+        "_warnings",
+        "ended",
+        "kind",
+        "name",
+        "outer",
+        "outputs",
+        "owner",
+    )
+
+    def __init__(self, owner: Owner, name: str, kind: str, parent: Span | None = None) -> None:
+        self.owner = owner
+        self.name = name
+        self.kind = kind
+        self.ended = False
+        """Whether it is over; what is done to it then has no effect."""
+        self.outer: Span | None = None
+        """The span that was current when this one began."""
+        self.outputs: Any = None
+        """What the operation gave back: any value, taken as it is when the span ends."""
+        self._parent = parent
+        self._generation = process.generation
+        self._id: int = new_bits(64)
+        self._trace = 0
+        self._parent_id: int | None = None
+        self._start_ns = 0
+        self._begun = 0
+        self._duration_ns = 0
+        self._inputs: Snapshot | None = None
+        self._outputs: Snapshot | None = None
+        self._attributes: dict[str, Snapshot] | None = None
+        self._events: list[tuple[str, int, Snapshot]] | None = None
+        self._links: list[tuple[int, int]] | None = None
+        self._session: str | None = None
+        self._failure: Failure | None = None
+        self._status: Status = "OK"
+        self._end_reason: EndReason = "returned"
+        self._warnings: list[str] | None = None
+
+    @property
+    def trace_id(self) -> str:
+        """The id of its trace: 32 hex digits, all zero before it begins."""
+        return trace_hex(self._trace)
+
+    @property
+    def span_id(self) -> str:
+        """Its own id: 16 hex digits."""
+        return span_hex(self._id)
+
+    @property
+    def inputs(self) -> Any:
+        """What the operation was given: any value, taken as it is when it is set."""
+        return None if self._inputs is None else _content(self._inputs).value
+
+    @inputs.setter
+    def inputs(self, value: Any) -> None:
+        self._inputs = snapshot(value, self.owner.capture.max_leaf_bytes)
+
+    def set(self, key: str, value: Any) -> None:
+        """Set the attribute `key` to any value, taken as it is now."""
+        if self._attributes is None:
+            self._attributes = {}
+        self._attributes[key] = snapshot(value, self.owner.capture.max_leaf_bytes)
+
+    def event(self, name: str, attributes: dict[str, Any] | None = None) -> None:
+        """Note that something happened now."""
+        if self._events is None:
+            self._events = []
+        taken = snapshot(attributes or {}, self.owner.capture.max_leaf_bytes)
+        self._events.append((name, self._start_ns + self._elapsed(), taken))
+
+    def __enter__(self) -> Self:
+        self.begin()
+        span_var.set(self)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if span_var.get() is self:  # not so where a generator is closed from another context
+            span_var.set(self.outer)
+        if error is None:
+            self.end()
+        else:
+            self.fail(error)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.__exit__(kind, error, traceback)
+
+    def begin(self) -> None:
+        """Start the clock, below the span that is current here."""
+        outer = span_var.get()
+        while outer is not None and outer.ended:
+            outer = outer.outer
+        self.outer = outer
+        parent = self._parent or outer
+        if parent is not None and parent.owner is self.owner:
+            self._trace, self._parent_id = parent._trace, parent._id
+        else:
+            self._trace = new_bits(128)
+            if parent is not None:
+                # No destination ever gets a span whose parent it will never see.
+                self._links = [(parent._trace, parent._id)]
+        self._session = session_var.get()
+        self.owner.pipeline.open[self._id] = self
+        self._start_ns = time.time_ns()
+        self._begun = time.perf_counter_ns()
+
+    def end(self, status: Status = "OK", reason: EndReason = "returned") -> None:
+        """End it, once: who comes second, in whichever thread, changes nothing."""
+        duration = self._elapsed()
+        pipeline = self.owner.pipeline
+        if pipeline.open.pop(self._id, None) is None or self._generation != process.generation:
+            return
+        self._duration_ns = duration
+        self._status = status
+        self._end_reason = reason
+        self._queue(pipeline)
+        self.ended = True
+        last_var.set(trace_hex(self._trace))
+
+    def fail(self, error: BaseException) -> None:
+        """End it with an exception: as an error, or as cancelled."""
+        self._failure = _failure(error, self._start_ns + self._elapsed())
+        if is_cancellation(error):
+            self.end("CANCELLED", "cancelled")
+        else:
+            self.end("ERROR", "error")
+
+    def abandon(self) -> None:
+        """End it because the program goes away and leaves it open."""
+        self.end("OK", "abandoned")
+
+    def finish(self) -> SpanRecord:
+        """Make the record; called once, by the worker."""
+        record = SpanRecord(
+            name=self.name,
+            kind=self.kind,
+            trace_id=trace_hex(self._trace),
+            span_id=span_hex(self._id),
+            parent_id=None if self._parent_id is None else span_hex(self._parent_id),
+            start_ns=self._start_ns,
+            end_ns=self._start_ns + self._duration_ns,
+            status=self._status,
+            end_reason=self._end_reason,
+            links=[
+                {"trace_id": trace_hex(trace), "span_id": span_hex(span)}
+                for trace, span in self._links or ()
+            ],
+            session=self._session,
+        )
+        for key, value in (self._attributes or {}).items():
+            record.attributes[key] = _taken(value, record.warnings).value
+        for name, time_ns, value in self._events or ():
+            attributes = _taken(value, record.warnings).value
+            record.events.append({"name": name, "time_ns": time_ns, "attributes": attributes})
+        if self._inputs is not None:
+            record.input_content = _taken(self._inputs, record.warnings)
+        if self._outputs is not None:
+            record.output_content = _taken(self._outputs, record.warnings)
+        if self._failure is not None:
+            record.status_message = self._failure.status_message
+            if self._status == "ERROR":
+                record.events.append(self._failure.event())
+        record.warnings += self._warnings or ()
+        return record
+
+    def warn(self, text: str) -> None:
+        """Note something that whoever looks at the span should know."""
+        if self._warnings is None:
+            self._warnings = []
+        self._warnings.append(text)
+
+    def _elapsed(self) -> int:
+        return time.perf_counter_ns() - self._begun
+
+    @shielded
+    def _queue(self, pipeline: Pipeline) -> None:
+        if self.outputs is not None:
+            self._outputs = snapshot(self.outputs, self.owner.capture.max_leaf_bytes)
+            self.outputs = None
+        pipeline.put(self, self._size())
+
+    def _size(self) -> int:
+        return _SPAN_BYTES + _size(self._inputs) + _size(self._outputs)
+
+
+def _size(taken: Snapshot | None) -> int:
+    if taken is None:
+        return 0
+    return len(taken) if type(taken) is bytes else taken.size  # type: ignore[union-attr]
+
+
+def _content(taken: Snapshot) -> Content:
+    return taken.content() if isinstance(taken, Plain) else Content(json=taken)
+
+
+def _taken(taken: Snapshot, warnings: list[str]) -> Content:
+    content = _content(taken)
+    if isinstance(taken, Plain):
+        warnings += taken.warnings
+    return content
+
+
+@shielded
+def _failure(error: BaseException, time_ns: int) -> Failure:
+    return Failure(error, time_ns)

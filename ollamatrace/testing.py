@@ -1,0 +1,57 @@
+"""Test doubles for programs that are traced."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ollamatrace.pipeline import Sink
+from ollamatrace.records import SpanRecord
+from ollamatrace.settings import Capture
+from ollamatrace.tracer import Server, Tracer
+
+
+class _Memory:
+    url = "memory:"
+
+    def __init__(self) -> None:
+        self.records: list[SpanRecord] = []
+
+    def write(self, records: Sequence[SpanRecord], pause: Callable[[], None]) -> None:
+        self.records += records
+        pause()
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def abandon(self) -> None:
+        self.records = []
+
+
+class MemoryTracer(Tracer):
+    """A tracer that keeps its spans in memory, to be looked at by a test.
+
+    Example:
+        >>> with MemoryTracer() as tracer:
+        ...     client = TracedClient(OpenAI(), tracer=tracer)
+        ...     ...
+        ...     [record] = tracer.finished()
+    """
+
+    def __init__(self, *, capture: Capture = Capture()) -> None:  # noqa: B008  frozen
+        self._memory = _Memory()
+        super().__init__(capture=capture)
+
+    def _open(self, server: Server, experiment: str) -> list[Sink]:  # noqa: ARG002  no choice
+        return [self._memory]
+
+    def finished(self, timeout: float = 5) -> list[SpanRecord]:
+        """Wait for what has ended, and take it out: the records in the order of their ends.
+
+        Raises:
+            TimeoutError: it took longer than `timeout` seconds.
+        """
+        report = self.flush(timeout)
+        if report.pending:
+            raise TimeoutError(f"{report.pending} spans are not recorded after {timeout} s")
+        records, self._memory.records = self._memory.records, []
+        return records

@@ -1,0 +1,7 @@
+"""The tracer, which one a call uses, and reading traces back."""
+
+from ollamatrace.tracer.registry import registry
+from ollamatrace.tracer.top import get_trace, search_traces, set_default, span
+from ollamatrace.tracer.tracer import Server, Tracer
+
+__all__ = ["Server", "Tracer", "get_trace", "registry", "search_traces", "set_default", "span"]

@@ -1,0 +1,102 @@
+"""Which tracer a call uses that names none."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Final, cast
+
+from ollamatrace import guard
+from ollamatrace.context import current_span
+from ollamatrace.errors import OllamatraceError
+from ollamatrace.settings import default_store
+
+if TYPE_CHECKING:
+    from ollamatrace.tracer.tracer import Tracer
+
+
+class Registry:
+    """The tracers of this process. It keeps none of them alive but the default ones."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._live: list[weakref.ref[Tracer]] = []
+        self._only: weakref.ref[Tracer] | None = None
+        self._default: Tracer | None = None
+        self._environment: Tracer | None = None
+        self._shared: dict[Hashable, weakref.ref[Tracer]] = {}
+
+    def add(self, tracer: Tracer) -> None:
+        """Count `tracer` among the live ones."""
+        with self._lock:
+            self._live.append(weakref.ref(tracer, self._forget))
+            self._recount()
+
+    def remove(self, tracer: Tracer) -> None:
+        """Count it no longer: it is closed."""
+        with self._lock:
+            self._live = [ref for ref in self._live if ref() is not tracer]
+            self._shared = {key: ref for key, ref in self._shared.items() if ref() is not tracer}
+            if self._environment is tracer:
+                self._environment = None
+            self._recount()
+
+    def set_default(self, tracer: Tracer | None) -> None:
+        """Have calls use `tracer` that name none and are below no span of another."""
+        self._default = tracer
+
+    def shared(self, key: Hashable, make: Callable[[], Tracer]) -> Tracer:
+        """The live tracer with this key, else the one that `make` makes."""
+        with self._lock:
+            ref = self._shared.get(key)
+            tracer = ref() if ref is not None else None
+            if tracer is None:
+                tracer = make()
+                self._shared[key] = weakref.ref(tracer)
+            return tracer
+
+    def resolve(self) -> Tracer | None:
+        """The tracer of the open span, else the default, the only live one, the environment's.
+
+        ``None``, with one warning, if the environment's cannot be made.
+        """
+        span = current_span()
+        if span is not None:
+            return cast("Tracer", span.owner)
+        only = self._only
+        return self._default or (only and only()) or self._environment or self._from_environment()
+
+    def _from_environment(self) -> Tracer | None:
+        with self._lock:
+            if self._environment is None:
+                tracer = _make()
+                # It is what is used for want of another, so it does not count as one.
+                self._live = [ref for ref in self._live if ref() is not tracer]
+                self._recount()
+                self._environment = tracer
+            return self._environment
+
+    def _forget(self, gone: weakref.ref[Tracer]) -> None:
+        with self._lock:
+            self._live = [ref for ref in self._live if ref is not gone]
+            self._recount()
+
+    def _recount(self) -> None:
+        self._only = self._live[0] if len(self._live) == 1 else None
+
+
+def _make() -> Tracer | None:
+    """Make the environment's tracer; where its server cannot be, one with the embedded store."""
+    from ollamatrace.tracer.tracer import Tracer
+
+    store = f"sqlite:///{default_store()}"
+    for server, instead in (None, f"traces go to {store}"), (store, "nothing is traced"):
+        try:
+            return Tracer(server)
+        except OllamatraceError as error:
+            guard.warn(f"environment:{server}", f"{error}; {instead}")
+    return None
+
+
+registry: Final = Registry()
