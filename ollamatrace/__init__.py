@@ -1,0 +1,40 @@
+"""Tracing for programs that talk to Ollama and other OpenAI-compatible servers.
+
+Wrap the client that you have; every call becomes a span:
+
+    >>> client = TracedClient(OpenAI(base_url="http://localhost:11434/v1", api_key="ollama"))
+"""
+
+from ollamatrace.clients import TracedClient, tracer_of
+from ollamatrace.context import current_span, last_trace_id, session
+from ollamatrace.errors import ClosedError, ConfigError, OllamatraceError, StoreError
+from ollamatrace.pipeline import FlushReport
+from ollamatrace.records import SpanRecord, Timing, Trace, Usage
+from ollamatrace.settings import Capture, Delivery
+from ollamatrace.spans import Span
+from ollamatrace.tracer import Tracer, get_trace, search_traces, set_default, span
+
+__all__ = [
+    "Capture",
+    "ClosedError",
+    "ConfigError",
+    "Delivery",
+    "FlushReport",
+    "OllamatraceError",
+    "Span",
+    "SpanRecord",
+    "StoreError",
+    "Timing",
+    "Trace",
+    "TracedClient",
+    "Tracer",
+    "Usage",
+    "current_span",
+    "get_trace",
+    "last_trace_id",
+    "search_traces",
+    "session",
+    "set_default",
+    "span",
+    "tracer_of",
+]

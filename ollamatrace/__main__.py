@@ -1,0 +1,5 @@
+"""``python -m ollamatrace``: the command line."""
+
+from ollamatrace.cli import main
+
+main()

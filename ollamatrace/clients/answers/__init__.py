@@ -1,0 +1,20 @@
+"""Reading answers: merging streams, finding tokens, model and finish reason. No I/O."""
+
+from ollamatrace.clients.answers.answer import Answer, Channel, Facts, Merger
+from ollamatrace.clients.answers.chat import ChatAnswer
+from ollamatrace.clients.answers.completion import CompletionAnswer
+from ollamatrace.clients.answers.embedding import EmbeddingAnswer
+from ollamatrace.clients.answers.ollama import OllamaAnswer
+from ollamatrace.clients.answers.responses import ResponsesAnswer
+
+__all__ = [
+    "Answer",
+    "Channel",
+    "ChatAnswer",
+    "CompletionAnswer",
+    "EmbeddingAnswer",
+    "Facts",
+    "Merger",
+    "OllamaAnswer",
+    "ResponsesAnswer",
+]

@@ -1,0 +1,97 @@
+"""How the answers of an endpoint are read: on the worker, from plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, cast
+
+from ollamatrace.records import Usage
+
+Channel = Literal["thinking", "answer"]
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a span says of an answer beside its content.
+
+    Attributes:
+        model: The model that answered.
+        usage: Tokens, ``None`` where the server sent no counts.
+        finish_reason: Why the model stopped, in the server's word.
+        complete: Whether the server's final message is there.
+        durations: Ollama's own durations by field of `Timing`, in nanoseconds.
+        from_ollama: Whether the answer says that Ollama gave it.
+    """
+
+    model: str | None = None
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    complete: bool = True
+    durations: Mapping[str, int] = field(default_factory=dict[str, int])
+    from_ollama: bool = False
+
+
+class Merger(Protocol):
+    """Puts the chunks of a stream together into what the call gives without streaming."""
+
+    def add(self, chunk: Mapping[str, Any]) -> Channel | None:
+        """Take the next chunk in; says on which channel it brings a generated token, if any."""
+        ...
+
+    def result(self) -> dict[str, Any]:
+        """The answer so far, in the shape of an answer without streaming."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether the server's final message was among the chunks."""
+        ...
+
+
+class Answer(Protocol):
+    """How one endpoint answers."""
+
+    def merger(self) -> Merger:
+        """Begin to put a stream together."""
+        ...
+
+    def facts(self, outputs: Mapping[str, Any]) -> Facts:
+        """Read an answer, merged or whole."""
+        ...
+
+
+def counted(**counts: Any) -> Usage | None:
+    """Counts as a `Usage`, or ``None`` if the server sent none: all absent, or all zero.
+
+    Ollama's /v1/completions puts zeros into every chunk of a stream and the real counts into the
+    last, which comes only if it is asked for; no call takes no tokens at all.
+    """
+    known = {name: value for name, value in counts.items() if isinstance(value, int)}
+    return Usage(**known) if any(known.values()) else None
+
+
+def pieces(value: Any, key: str) -> list[Mapping[str, Any]]:
+    """The mappings in the list under `key`; an absent or odd one has none."""
+    found = mapping(value).get(key)
+    return [mapping(item) for item in listed(found) if isinstance(item, Mapping)]
+
+
+def part(value: Any, key: str) -> Mapping[str, Any]:
+    """The mapping under `key`; an absent or odd one is empty."""
+    return mapping(mapping(value).get(key))
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """`value` if it is a mapping; anything else is empty."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def listed(value: Any) -> list[Any]:
+    """`value` if it is a list; anything else is empty."""
+    return list(cast("Sequence[Any]", value)) if isinstance(value, list) else []
+
+
+def text_of(value: Any) -> str | None:
+    """`value` if it is a text that is not empty."""
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,141 @@
+"""OpenAI chat completions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ollamatrace.clients.answers.answer import (
+    Channel,
+    Facts,
+    Merger,
+    listed,
+    mapping,
+    part,
+    pieces,
+    text_of,
+)
+from ollamatrace.clients.answers.openai_usage import is_ollama, prompt_usage
+
+_OF_CHUNKS_ONLY: Final = frozenset({"choices", "object", "obfuscation"})
+
+
+class ChatAnswer:
+    """``chat.completions.create`` and ``parse``."""
+
+    def merger(self) -> Merger:
+        """Begin to put a stream together."""
+        return _ChatMerger()
+
+    def facts(self, outputs: Mapping[str, Any]) -> Facts:
+        """Read an answer, merged or whole."""
+        return choice_facts(outputs)
+
+
+def choice_facts(outputs: Mapping[str, Any]) -> Facts:
+    """What answers with `choices` say, chat completions and completions alike."""
+    reasons = [text_of(choice.get("finish_reason")) for choice in pieces(outputs, "choices")]
+    return Facts(
+        model=text_of(outputs.get("model")),
+        usage=prompt_usage(outputs),
+        finish_reason=next((reason for reason in reasons if reason), None),
+        complete=bool(reasons) and all(reasons),
+        from_ollama=is_ollama(outputs),
+    )
+
+
+class _ChatMerger:
+    def __init__(self) -> None:
+        self._top: dict[str, Any] = {}
+        self._choices: dict[int, _Choice] = {}
+
+    def add(self, chunk: Mapping[str, Any]) -> Channel | None:
+        for key, value in chunk.items():
+            if value is not None and key not in _OF_CHUNKS_ONLY:
+                self._top[key] = value
+        channel: Channel | None = None
+        for choice in pieces(chunk, "choices"):
+            state = self._choices.setdefault(choice.get("index") or 0, _Choice())
+            channel = state.add(choice) or channel
+        return channel
+
+    @property
+    def complete(self) -> bool:
+        return bool(self._choices) and all(c.finish_reason for c in self._choices.values())
+
+    def result(self) -> dict[str, Any]:
+        choices = [choice.result(index) for index, choice in sorted(self._choices.items())]
+        merged = {**self._top, "object": "chat.completion", "choices": choices}
+        return _with_all_fields(merged)
+
+
+class _Choice:
+    """One choice: texts by field of the delta, tool calls by index, log probabilities."""
+
+    def __init__(self) -> None:
+        self.finish_reason: str | None = None
+        self._role = "assistant"
+        self._texts: dict[str, list[str]] = {}
+        self._other: dict[str, Any] = {}
+        self._tools: dict[Any, dict[str, Any]] = {}
+        self._logprobs: dict[str, list[Any]] = {}
+
+    def add(self, choice: Mapping[str, Any]) -> Channel | None:
+        self.finish_reason = text_of(choice.get("finish_reason")) or self.finish_reason
+        for key, values in part(choice, "logprobs").items():
+            if isinstance(values, list):
+                self._logprobs.setdefault(key, []).extend(listed(values))
+        channel: Channel | None = None
+        for key, value in part(choice, "delta").items():
+            if key == "role":
+                self._role = value or self._role
+            elif key == "tool_calls":
+                for call in pieces({key: value}, key):
+                    self._add_tool(call)
+                    channel = "answer"
+            elif isinstance(value, str):
+                self._texts.setdefault(key, []).append(value)
+                if value and channel is None:
+                    # Servers name the thinking differently (reasoning, reasoning_content).
+                    channel = "answer" if key in {"content", "refusal"} else "thinking"
+            elif value is not None:
+                self._other[key] = value
+                channel = channel or "answer"
+        return channel
+
+    def _add_tool(self, call: Mapping[str, Any]) -> None:
+        key = call.get("index")
+        if key is None:  # some servers send whole calls without counting them
+            key = call.get("id") or len(self._tools)
+        merged = self._tools.setdefault(key, {})
+        for name, value in call.items():
+            if isinstance(value, Mapping):
+                inner = merged.setdefault(name, {})
+                for field, text in mapping(value).items():
+                    if field in {"arguments", "input"}:
+                        inner[field] = inner.get(field, "") + (text or "")
+                    elif text is not None:
+                        inner.setdefault(field, text)
+            elif name != "index" and value is not None:
+                merged.setdefault(name, value)
+
+    def result(self, index: int) -> dict[str, Any]:
+        message: dict[str, Any] = {"content": None, "role": self._role, **self._other}
+        message.update({key: "".join(texts) for key, texts in self._texts.items()})
+        if self._tools:
+            message["tool_calls"] = [{"type": "function", **call} for call in self._tools.values()]
+        return {
+            "finish_reason": self.finish_reason,
+            "index": index,
+            "logprobs": self._logprobs or None,
+            "message": message,
+        }
+
+
+def _with_all_fields(merged: dict[str, Any]) -> dict[str, Any]:
+    """Bring a merged answer into the very shape that the SDK gives without streaming."""
+    try:
+        from openai.types.chat import ChatCompletion
+    except ImportError:
+        return merged
+    return ChatCompletion.construct(**merged).model_dump(warnings=False)

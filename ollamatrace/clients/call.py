@@ -1,0 +1,238 @@
+"""The recorder of one call: begin, chunk, succeed, fail. No I/O."""
+
+# Values of any type are the business of this file.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from ollamatrace.clients.answers import Facts, Merger
+from ollamatrace.clients.binding import Binding
+from ollamatrace.clients.endpoints import Endpoint
+from ollamatrace.clients.streams import is_stream, traced_stream
+from ollamatrace.context import span_var
+from ollamatrace.guard import shielded
+from ollamatrace.ids import process
+from ollamatrace.records import Content, SpanRecord, snapshot
+from ollamatrace.spans import Span
+from ollamatrace.tracer import Tracer
+
+_SECRET: Final = frozenset({"extra_headers", "api_key"})
+_PART_CHUNKS: Final = 64
+_CHUNK_BYTES: Final = 2048
+"""About what one chunk takes as an object of the SDK."""
+
+
+class Call(Span):
+    """The span of one call of a model."""
+
+    __slots__ = (
+        "_binding",
+        "_chunks",
+        "_count",
+        "_endpoint",
+        "_first",
+        "_merger",
+        "_raw",
+        "_times",
+    )
+
+    def __init__(self, tracer: Tracer, name: str, endpoint: Endpoint, binding: Binding) -> None:
+        super().__init__(tracer, name, endpoint.kind)
+        self._endpoint = endpoint
+        self._binding = binding
+        self._chunks: list[Any] = []
+        self._times: list[int] = []
+        self._count: int | None = None
+        """How many chunks were received; ``None`` if it is no stream."""
+        self._merger: Merger | None = None
+        self._first: dict[str, int] = {}
+        """When the first token and the first answer token came, by field of `Timing`."""
+        self._raw: tuple[bytes, Any] | None = None
+
+    # On the caller's thread
+
+    def is_running(self, binding: Binding) -> bool:
+        """Whether it is a call of that client which has not returned."""
+        return self._binding is binding and not self.ended
+
+    def take_inputs(self, given: dict[str, Any]) -> None:
+        """Keep the arguments as they are now."""
+        limit = self.owner.capture.max_leaf_bytes
+        self._inputs = snapshot(given, limit, exclude_unset=True)
+
+    def succeed(self, result: Any) -> Any:
+        """Take what the SDK gave; returns what the program gets: the same, or a traced stream."""
+        span_var.set(self.outer)
+        if hasattr(result, "http_response"):  # with_raw_response, with_streaming_response
+            self._take_raw(result)
+        elif is_stream(result):
+            self._count = 0
+            return traced_stream(result, self)
+        else:
+            self._outputs = snapshot(result, self.owner.capture.max_leaf_bytes)
+        self.end()
+        return result
+
+    def raised(self, error: BaseException) -> None:
+        """The call itself raised."""
+        span_var.set(self.outer)
+        self.fail(error)
+
+    def chunk(self, item: Any) -> None:
+        """Keep a chunk, by reference, and when it came."""
+        self._times.append(time.perf_counter_ns())
+        self._chunks.append(item)
+        if not len(self._chunks) % _PART_CHUNKS:
+            self._hand_over()
+
+    @shielded
+    def _hand_over(self) -> None:
+        if process.generation == self._generation and not self.ended:
+            part = _Part(self, self._chunks, self._times)
+            if self.owner.pipeline.put(part, _CHUNK_BYTES * len(self._chunks), spans=0):
+                self._chunks, self._times = [], []
+
+    @shielded
+    def _take_raw(self, result: Any) -> None:
+        http = result.http_response
+        if getattr(http, "is_stream_consumed", False):
+            self._raw = http.content, getattr(result, "_cast_to", None)
+        else:
+            self.warn("the body of a response that is read by the program is not recorded")
+
+    def _size(self) -> int:
+        raw = 0 if self._raw is None else len(self._raw[0])
+        return super()._size() + raw + _CHUNK_BYTES * len(self._chunks)
+
+    # On the worker
+
+    def merge(self, chunks: list[Any], times: list[int]) -> None:
+        """Put the next chunks to those before."""
+        if self._merger is None:
+            self._merger = self._endpoint.answer.merger()
+        for item, time_ns in zip(chunks, times, strict=True):
+            channel = self._merger.add(_dumped(item))
+            if channel is not None:
+                self._first.setdefault("first_token_ns", time_ns - self._begun)
+            if channel == "answer":
+                self._first.setdefault("first_answer_ns", time_ns - self._begun)
+        self._count = (self._count or 0) + len(chunks)
+
+    def finish(self) -> SpanRecord:
+        """Make the record: merge what is left, read the answer."""
+        record = super().finish()
+        record.model = _asked(record.inputs)
+        record.provider = self._binding.provider
+        self._read_answer(record)
+        return record
+
+    @shielded
+    def _read_answer(self, record: SpanRecord) -> None:
+        facts = Facts()
+        if self._count is not None:
+            self.merge(self._chunks, self._times)
+            self._chunks = []
+            if self._merger is not None and self._count:
+                record.output_content = Content(self._merger.result())
+            for name, value in {**self._first, "chunks": self._count}.items():
+                setattr(record.timing, name, value)
+        elif self._raw is not None:
+            record.output_content = _body(*self._raw)
+        if isinstance(record.outputs, dict):
+            facts = self._endpoint.answer.facts(record.outputs)
+        _note(record, facts)
+        complete = facts.complete if self._merger is None else self._merger.complete
+        if not complete and record.end_reason in {"returned", "exhausted"}:
+            record.end_reason = "incomplete"
+            record.warnings.append(
+                "the server stopped without its final message: the answer may be cut short, and "
+                "there are no token counts"
+            )
+
+
+class _Part:
+    """Chunks of a stream that goes on."""
+
+    __slots__ = ("_call", "_chunks", "_times")
+
+    def __init__(self, call: Call, chunks: list[Any], times: list[int]) -> None:
+        self._call = call
+        self._chunks = chunks
+        self._times = times
+
+    def finish(self) -> None:
+        self._call.merge(self._chunks, self._times)
+
+
+@shielded
+def begin(
+    binding: Binding,
+    endpoint: Endpoint,
+    name: str,
+    method: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> Call | None:
+    """Begin the span of a call; ``None`` if it is not to be traced."""
+    tracer = binding.tracer()
+    if tracer is None or not tracer.enabled:
+        return None
+    current = span_var.get()
+    if isinstance(current, Call) and current.is_running(binding):
+        return None  # the SDK's own helper calls one traced method from another
+    call = Call(tracer, binding.name or name, endpoint, binding)
+    if args:
+        kwargs = {**_named(method, args), **kwargs}
+    given = {
+        key: value
+        for key, value in kwargs.items()
+        if type(value) not in binding.sentinels and key not in _SECRET
+    }
+    call.take_inputs(given)
+    call.begin()
+    span_var.set(call)
+    return call
+
+
+def _named(method: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
+    names = list(inspect.signature(method).parameters)
+    return dict(zip(names, args, strict=False))
+
+
+def _dumped(chunk: Any) -> Mapping[str, Any]:
+    dumped: Mapping[str, Any] = chunk.model_dump(warnings=False)
+    return dumped
+
+
+def _asked(inputs: Any) -> str | None:
+    asked: Any = inputs.get("model") if inputs else None
+    return asked if isinstance(asked, str) else None
+
+
+def _body(body: bytes, answer_type: Any) -> Content:
+    """A raw body in the shape that the SDK would have given, as far as it says how."""
+    content = Content(json=body)
+    value = content.value
+    construct = getattr(answer_type, "construct", None)
+    if construct is None or not isinstance(value, dict):
+        return Content(value)
+    return Content(construct(**value).model_dump(mode="json", warnings=False))
+
+
+def _note(record: SpanRecord, facts: Facts) -> None:
+    asked, record.model = record.model, facts.model or record.model
+    if asked is not None and asked != record.model:
+        record.attributes["model_asked"] = asked
+    if facts.finish_reason is not None:
+        record.attributes["finish_reason"] = facts.finish_reason
+    if facts.from_ollama:
+        record.provider = "ollama"
+    record.usage = facts.usage
+    for name, value in facts.durations.items():
+        setattr(record.timing, name, value)

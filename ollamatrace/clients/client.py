@@ -1,0 +1,95 @@
+"""`TracedClient`: the door to everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, Final, TypeVar
+
+from ollamatrace.clients.binding import Binding, bind
+from ollamatrace.clients.twin import BINDING, ollama_twin, openai_twin
+from ollamatrace.errors import ConfigError
+from ollamatrace.tracer import Server, Tracer, registry
+
+C = TypeVar("C")
+
+_TWINS: Final[dict[tuple[str, str], tuple[Callable[..., Any], bool]]] = {
+    ("openai", "OpenAI"): (openai_twin, False),
+    ("openai", "AsyncOpenAI"): (openai_twin, True),
+    ("ollama", "Client"): (ollama_twin, False),
+    ("ollama", "AsyncClient"): (ollama_twin, True),
+}
+
+
+class TracedClient:
+    """A twin of your client whose calls become spans. It is of your client's own class.
+
+    Example:
+        >>> client = TracedClient(OpenAI(base_url="http://localhost:11434/v1", api_key="ollama"))
+        >>> client.chat.completions.create(model="llama3.2:1b", messages=[...])
+
+    Args:
+        client: An `openai.OpenAI`, `openai.AsyncOpenAI`, `ollama.Client` or `ollama.AsyncClient`,
+            or an object of a subclass. It stays as it is.
+        tracer: The tracer to use; without it, and without `server` and `experiment`: the tracer of
+            the open span, else the default one, the only live one, the environment's.
+        server: Where traces go, not the model's server; see `Tracer`. Clients with the same server
+            and experiment share a tracer.
+        experiment: The experiment that they are filed under.
+        name: What the spans are called instead of their usual names.
+
+    Raises:
+        TypeError: `client` is none of the four.
+        ConfigError: both `tracer` and another choice are given, or `server` names no destination.
+    """
+
+    def __new__(  # type: ignore[misc]  # the client's own class is the point of it
+        cls,
+        client: C,
+        *,
+        tracer: Tracer | None = None,
+        server: Server = None,
+        experiment: str | None = None,
+        name: str | None = None,
+    ) -> C:
+        """Make the twin."""
+        if tracer is not None and (server is not None or experiment is not None):
+            raise ConfigError(
+                "tracer= has its own server and experiment: give either it or server=, experiment="
+            )
+        if tracer is None and (server is not None or experiment is not None):
+            tracer = _shared_tracer(server, experiment)
+        earlier = _binding(client)
+        if earlier is not None and tracer is None and name is None:
+            return client  # traced already, and nothing new is asked for
+        original = client if earlier is None else earlier.original
+        make, is_async = _maker(original)
+        twin: C = make(original, bind(original, tracer, name), is_async=is_async)
+        return twin
+
+
+def tracer_of(client: object) -> Tracer | None:
+    """The tracer that a call of `client` would use here and now; ``None`` if it is not traced."""
+    binding = _binding(client)
+    return None if binding is None else binding.tracer()
+
+
+def _binding(client: object) -> Binding | None:
+    return getattr(client, "__dict__", {}).get(BINDING)
+
+
+def _maker(client: object) -> tuple[Callable[..., Any], bool]:
+    for kind in type(client).__mro__:
+        found = _TWINS.get((kind.__module__.partition(".")[0], kind.__name__))
+        if found is not None:
+            return found
+    what = repr(client if isinstance(client, ModuleType | type) else type(client))
+    raise TypeError(
+        "TracedClient takes an object of openai.OpenAI, openai.AsyncOpenAI, ollama.Client or "
+        f"ollama.AsyncClient, not {what}"
+    )
+
+
+def _shared_tracer(server: Server, experiment: str | None) -> Tracer:
+    servers = server if server is None or isinstance(server, str) else tuple(server)
+    return registry.shared((servers, experiment), lambda: Tracer(server, experiment=experiment))
