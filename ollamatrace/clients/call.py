@@ -66,8 +66,9 @@ class Call(Span):
         limit = self.owner.capture.max_leaf_bytes
         self._inputs = snapshot(given, limit, exclude_unset=True)
 
+    @shielded
     def succeed(self, result: Any) -> Any:
-        """Take what the SDK gave; returns what the program gets: the same, or a traced stream."""
+        """Take what the SDK gave; returns the traced stream that the program gets, if it is one."""
         span_var.set(self.outer)
         if hasattr(result, "http_response"):  # with_raw_response, with_streaming_response
             self._take_raw(result)
@@ -77,8 +78,9 @@ class Call(Span):
         else:
             self._outputs = snapshot(result, self.owner.capture.max_leaf_bytes)
         self.end()
-        return result
+        return None
 
+    @shielded
     def raised(self, error: BaseException) -> None:
         """The call itself raised."""
         span_var.set(self.outer)

@@ -26,7 +26,7 @@ def traced_method(method: Method, name: str, endpoint: Endpoint, binding: Bindin
         except BaseException as error:
             call.raised(error)
             raise
-        return call.succeed(result)
+        return call.succeed(result) or result
 
     return traced
 
@@ -44,6 +44,6 @@ def traced_coroutine(method: Method, name: str, endpoint: Endpoint, binding: Bin
         except BaseException as error:
             call.raised(error)
             raise
-        return call.succeed(result)
+        return call.succeed(result) or result
 
     return traced

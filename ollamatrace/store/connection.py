@@ -1,0 +1,116 @@
+"""Opening the file, and saying in plain words why it could not be."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Generator
+from pathlib import Path
+from typing import Final
+
+from ollamatrace.errors import ConfigError, StoreError
+from ollamatrace.store.schema import migrate, version
+
+_WRITE_WAIT_MS: Final = 50
+_OPEN_WAIT_S: Final = 1.0
+"""Longer: another process may just be creating the file."""
+_READ_WAIT_S: Final = 5.0
+_CACHE_KIB: Final = 16 * 1024
+
+
+@contextlib.contextmanager
+def explained(path: Path, doing: str) -> Generator[None]:
+    """Turn what SQLite and the file system raise into errors of ours that name the file.
+
+    Raises:
+        ConfigError: the file is not an SQLite database.
+        StoreError: anything else that went wrong.
+    """
+    try:
+        yield
+    except StoreError:
+        raise
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+            raise ConfigError(
+                f"{path} is not an SQLite database; choose another path for the store"
+            ) from None
+        raise StoreError(f"cannot {doing} the store {path}: {error}") from error
+    except OSError as error:
+        raise StoreError(f"cannot {doing} the store {path}: {error}") from error
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open the file for writing; create and migrate it where needed."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    _refuse_foreign(path)
+    connection = _connect(path, "mode=rw", _OPEN_WAIT_S)
+    try:
+        # In this order: the application id then stands in the main file, not in the WAL, which
+        # is what `_refuse_foreign` reads.
+        migrate(connection, path)
+        with contextlib.suppress(sqlite3.OperationalError):  # a file system that has no WAL
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA busy_timeout = {_WRITE_WAIT_MS}")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection | None:
+    """Open the file for reading, in one transaction; ``None`` where there is nothing yet."""
+    if not path.exists():
+        return None
+    _refuse_foreign(path)
+    try:
+        connection = _begun(path, "mode=ro")
+    except sqlite3.OperationalError as error:
+        # Where no file can be made, SQLite has no shared memory for a WAL. If there is no WAL
+        # either, then nobody is writing, and the file is all there is.
+        unmakeable = error.sqlite_errorcode & 0xFF in {
+            sqlite3.SQLITE_READONLY,
+            sqlite3.SQLITE_CANTOPEN,
+        }
+        if not unmakeable or path.with_name(path.name + "-wal").exists():
+            raise
+        connection = _begun(path, "mode=ro&immutable=1")
+    if version(connection, path):
+        return connection
+    connection.close()
+    return None
+
+
+def _begun(path: Path, query: str) -> sqlite3.Connection:
+    connection = _connect(path, query, _READ_WAIT_S)
+    try:
+        connection.execute("BEGIN")
+        version(connection, path)  # the first read, which takes the snapshot
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse_foreign(path: Path) -> None:
+    # `immutable` takes no lock and makes no file: another program's database stays as it is, down
+    # to its WAL. Reading the header with open() instead would, on closing, drop the locks that
+    # this process holds on the file.
+    connection = _connect(path, "mode=ro&immutable=1", _READ_WAIT_S)
+    with contextlib.closing(connection):
+        version(connection, path)
+
+
+def _connect(path: Path, query: str, timeout: float) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?{query}",
+        uri=True,
+        timeout=timeout,
+        isolation_level=None,
+        check_same_thread=False,  # the writing one is shared under a lock
+    )

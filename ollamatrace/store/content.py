@@ -1,0 +1,177 @@
+"""Content that is stored once: long texts by their hash, lists of objects as chains of links.
+
+Every call of a chat records the whole conversation again. A list of objects among a span's
+inputs is therefore kept as links, one for each prefix of the list, so that a call adds only what
+came since the one before; and a long text, say an image in base64, is kept once wherever it is.
+
+In its place the JSON has a reference, ``{"$ollamatrace": "<kind>:<hash>"}``, of kind ``text``,
+``list``, or ``json`` for a whole value that orjson would not write the same way again. An object
+of the user's that has this key is wrapped, ``{"$ollamatrace": {…}}``, so that no value is taken
+for a reference.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from hashlib import blake2b
+from typing import Any, Final, cast
+
+import orjson
+
+from ollamatrace.errors import StoreError
+
+_MARK: Final = "$ollamatrace"
+_MARK_BYTES: Final = _MARK.encode()
+_SMALL: Final = 1024
+"""Bytes below which JSON is kept as it is, and a text stays in its place."""
+_HASH_BYTES: Final = 16
+
+Link = tuple[bytes, bytes]
+"""The hash of a list prefix, and the JSON of its last element."""
+
+_CHAIN: Final = """
+    WITH RECURSIVE step (previous, content, distance) AS (
+        SELECT previous, content, 0 FROM link WHERE hash = ?
+        UNION ALL
+        SELECT link.previous, link.content, distance + 1
+        FROM step JOIN link ON link.id = step.previous
+    )
+    SELECT body FROM step JOIN content ON content.id = step.content ORDER BY distance DESC
+"""
+
+
+def _hash(body: bytes) -> bytes:
+    return blake2b(body, digest_size=_HASH_BYTES).digest()
+
+
+class Packer:
+    """Takes the JSON of one span apart, without touching the database."""
+
+    __slots__ = ("lists", "texts")
+
+    def __init__(self) -> None:
+        self.texts: dict[bytes, bytes] = {}
+        """The long texts by hash."""
+        self.lists: list[list[Link]] = []
+
+    def pack(self, json: bytes, *, lists: bool = False) -> bytes:
+        """The JSON with references in it; with `lists`, also for lists one level down."""
+        if len(json) < _SMALL and _MARK_BYTES not in json:
+            return json
+        try:
+            value = orjson.loads(json)
+            if orjson.dumps(value) == json:
+                return orjson.dumps(self._top(value) if lists else self._packed(value))
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # nested too deep, for one
+            pass
+        return orjson.dumps(self._text("json", json))
+
+    def _top(self, value: Any) -> Any:
+        if not isinstance(value, dict) or _MARK in value:
+            return self._packed(value)
+        fields = cast("dict[str, Any]", value)
+        return {
+            key: self._list(item) if _is_objects(item) else self._packed(item)
+            for key, item in fields.items()
+        }
+
+    def _packed(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return value if len(value) < _SMALL else self._text("text", value.encode())
+        if isinstance(value, list):
+            return [self._packed(item) for item in cast("list[object]", value)]
+        if isinstance(value, dict):
+            fields = cast("dict[str, Any]", value)
+            packed = {key: self._packed(item) for key, item in fields.items()}
+            return {_MARK: packed} if _MARK in packed else packed
+        return value
+
+    def _text(self, kind: str, body: bytes) -> dict[str, str]:
+        digest = _hash(body)
+        self.texts[digest] = body
+        return {_MARK: f"{kind}:{digest.hex()}"}
+
+    def _list(self, items: list[Any]) -> dict[str, str]:
+        links: list[Link] = []
+        digest = bytes(_HASH_BYTES)
+        for item in items:
+            body = orjson.dumps(item)
+            if len(body) >= _SMALL or _MARK_BYTES in body:
+                body = orjson.dumps(self._packed(item))
+            digest = _hash(digest + body)
+            links.append((digest, body))
+        self.lists.append(links)
+        return {_MARK: f"list:{digest.hex()}"}
+
+
+def _is_objects(value: Any) -> bool:
+    if not isinstance(value, list) or not value:
+        return False
+    return all(isinstance(item, dict) for item in cast("list[object]", value))
+
+
+def put(connection: sqlite3.Connection, digest: bytes, body: bytes) -> int:
+    """Store a content unless it is there; its row id."""
+    insert = "INSERT INTO content (hash, body) VALUES (?, ?) ON CONFLICT DO NOTHING"
+    done = connection.execute(insert, (digest, body))
+    if done.rowcount:
+        return cast("int", done.lastrowid)
+    row = connection.execute("SELECT id FROM content WHERE hash = ?", (digest,)).fetchone()
+    return cast("int", row[0])
+
+
+def put_list(connection: sqlite3.Connection, links: list[Link]) -> int:
+    """Store those links of a list that are not there yet; the row id of its last one."""
+    known, previous = len(links), None
+    while known:  # from the end: most of a conversation is there already
+        digest = links[known - 1][0]
+        row = connection.execute("SELECT id FROM link WHERE hash = ?", (digest,)).fetchone()
+        if row is not None:
+            previous = row[0]
+            break
+        known -= 1
+    for digest, body in links[known:]:
+        previous = connection.execute(
+            "INSERT INTO link (hash, previous, content) VALUES (?, ?, ?)",
+            (digest, previous, put(connection, _hash(body), body)),
+        ).lastrowid
+    return cast("int", previous)
+
+
+def unpack(connection: sqlite3.Connection, body: bytes, *, lists: bool = True) -> bytes:
+    """The JSON as it was before `Packer.pack`; without `lists`, these are ``null``.
+
+    Raises:
+        StoreError: a content is missing.
+    """
+    if _MARK_BYTES not in body:
+        return body
+    return orjson.dumps(_restored(connection, orjson.loads(body), lists=lists))
+
+
+def _restored(connection: sqlite3.Connection, value: Any, *, lists: bool) -> Any:
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return [_restored(connection, item, lists=lists) for item in items]
+    if not isinstance(value, dict):
+        return value
+    fields = cast("dict[str, Any]", value)
+    mark = fields.get(_MARK)
+    if isinstance(mark, str):
+        return _fetched(connection, mark, lists=lists)
+    if mark is not None:
+        fields = cast("dict[str, Any]", mark)
+    return {key: _restored(connection, item, lists=lists) for key, item in fields.items()}
+
+
+def _fetched(connection: sqlite3.Connection, mark: str, *, lists: bool) -> Any:
+    kind, _, digest = mark.partition(":")
+    if kind == "list" and not lists:
+        return None
+    query = _CHAIN if kind == "list" else "SELECT body FROM content WHERE hash = ?"
+    bodies = [row[0] for row in connection.execute(query, (bytes.fromhex(digest),))]
+    if not bodies:
+        raise StoreError(f"the store is damaged: the content {mark} is missing")
+    if kind == "list":
+        return orjson.Fragment(b"[" + b",".join(unpack(connection, b) for b in bodies) + b"]")
+    return bodies[0].decode() if kind == "text" else orjson.Fragment(bodies[0])

@@ -1,0 +1,47 @@
+"""What every test gets: a clean environment, failures of ours raised, no tracer left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import pytest
+
+from ollamatrace import guard, set_default
+from ollamatrace.cli.replay import ReplayServer
+from ollamatrace.testing import MemoryTracer
+from ollamatrace.tracer import registry
+from tests.exchanges import load
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch, tmp_path):
+    for name in os.environ:
+        if name.startswith(("OLLAMATRACE_", "MLFLOW_", "OPENAI_", "OLLAMA_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("OLLAMATRACE_STRICT", "1")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    guard._last_told.clear()  # warnings are told once a minute: here, once a test
+    yield
+    set_default(None)
+    for ref in [*registry._live, lambda: registry._environment]:
+        if (tracer := ref()) is not None:
+            tracer.close(timeout=2)
+
+
+@pytest.fixture
+def tracer():
+    with MemoryTracer() as tracer:
+        yield tracer
+
+
+@pytest.fixture
+def replay():
+    """Start a server that plays a recorded capture back, as fast as it can unless told."""
+    with contextlib.ExitStack() as stack:
+
+        def start(name, pace=0.0):
+            capture = load(name)
+            return stack.enter_context(ReplayServer(capture["exchanges"], pace=pace)), capture
+
+        yield start
