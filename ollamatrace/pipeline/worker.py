@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 import threading
 import time
 from queue import Empty, SimpleQueue
@@ -55,8 +56,13 @@ class Worker:
         self._pause = Pause()
 
     def add(self, pipeline: Pipeline) -> None:
-        """Serve `pipeline` from now on."""
+        """Serve `pipeline` from now on, up to the end of the interpreter."""
+        if not self._pipelines:
+            atexit.unregister(self._exit)
+            atexit.register(self._exit)
         self._pipelines = {*self._pipelines, pipeline}
+        if self._thread is not None:
+            self._wakes.put("begun")  # its delay may be shorter than those of the others
 
     def remove(self, pipeline: Pipeline) -> None:
         """Serve it no longer."""
@@ -75,15 +81,16 @@ class Worker:
         return threading.current_thread() is self._thread
 
     def _start(self) -> bool:
-        if self._at_exit or not self._starting.acquire(blocking=False):
-            return not self._at_exit  # somebody is starting it: the wake finds it
+        # A thread that is started when the interpreter is finalized never runs, and `start` waits.
+        if self._at_exit or sys.is_finalizing():
+            return False
+        if not self._starting.acquire(blocking=False):
+            return True  # somebody is starting it: the wake finds it
         try:
             if self._thread is None:
                 thread = threading.Thread(target=self._run, name="ollamatrace", daemon=True)
                 thread.start()
                 self._thread = thread
-                atexit.unregister(self._exit)
-                atexit.register(self._exit)
         except RuntimeError:  # can't start new thread
             return False
         finally:

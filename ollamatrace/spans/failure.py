@@ -10,6 +10,7 @@ from ollamatrace import guard
 from ollamatrace.records import Event
 
 _MAX_FRAMES: Final = 64
+_MAX_CALLERS: Final = 16
 _MAX_CHAIN: Final = 8
 _MAX_MESSAGE: Final = 10_000
 _OURS: Final = __name__.partition(".")[0]
@@ -122,7 +123,7 @@ def _callers(traceback: TracebackType | None) -> list[_Frame]:
     """The frames that led to the call: a traceback begins only where we caught the exception."""
     frames: list[_Frame] = []
     caller = traceback.tb_frame.f_back if traceback is not None else None
-    while caller is not None and len(frames) < _MAX_FRAMES:
+    while caller is not None and len(frames) < _MAX_CALLERS:
         if frame := _frame(caller, caller.f_lineno):
             frames.append(frame)
         caller = caller.f_back

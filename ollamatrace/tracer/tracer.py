@@ -59,7 +59,10 @@ class Tracer:
         self.capture = capture
         self.enabled = not environment.disabled
         """Whether spans are recorded; off by ``OLLAMATRACE_DISABLED=1`` or `disable`."""
-        self._sinks = self._open(server or environment.server, experiment or environment.experiment)
+        self._sinks = self._open(
+            environment.server if server is None else server,
+            environment.experiment if experiment is None else experiment,
+        )
         self.pipeline = Pipeline(self._sinks, delivery, on_warning)
         self._closed = False
         self._finalizer = weakref.finalize(self, self.pipeline.release)

@@ -132,7 +132,7 @@ def test_long_texts_are_cut_to_the_setting(ollama_client):
 def test_a_failing_recorder_does_not_stop_the_call(ollama_client, tracer, monkeypatch, caplog):
     monkeypatch.delenv("OLLAMATRACE_STRICT")
     client = TracedClient(ollama_client("ollama-native/chat"), tracer=tracer)
-    for broken in ("begin", "end", "succeed"):
+    for broken in ("begin", "end", "take_inputs"):
         with monkeypatch.context() as patch:
             patch.setattr("ollamatrace.clients.call.Call." + broken, lambda *_: 1 / 0)
             # In a context of its own: what is broken is also what puts the current span back.

@@ -1,0 +1,27 @@
+"""One readable line for each span."""
+
+from __future__ import annotations
+
+import ollama
+import pytest
+
+from ollamatrace import TracedClient, Tracer
+from tests.exchanges import arguments, load
+
+
+def test_lines(replay, capsys):
+    server, capture = replay("ollama-native/chat")
+    bare = ollama.Client(host=server.url)
+    with bare._client, Tracer("console:") as tracer:
+        TracedClient(bare, tracer=tracer).chat(
+            **arguments(load("ollama-native/chat")["exchanges"][0])
+        )
+        with pytest.raises(ValueError), tracer.span("mine"):
+            raise ValueError("bad\nand more")
+        tracer.flush()
+    out, err = capsys.readouterr()
+    one, two = err.splitlines()
+    assert out == ""
+    assert one.endswith("Chat (gemma3:270m) 13 → 8 tokens")
+    assert " OK " in one
+    assert two.endswith("mine error ValueError: bad")

@@ -1,0 +1,51 @@
+"""The package as a whole: what it exports, and what importing it costs and does not do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import ollamatrace
+import ollamatrace.sync
+
+HEAVY = {
+    "anyio",
+    "asyncio",
+    "httpx",
+    "httpx2",
+    "ollama",
+    "openai",
+    "platformdirs",
+    "pydantic",
+    "rich",
+    "sqlite3",
+    "tenacity",
+    "trio",
+    "typer",
+}
+
+
+def python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
+def test_importing_imports_nothing_heavy_and_starts_nothing():
+    code = (
+        "import sys, threading, ollamatrace; print(*sys.modules); print(threading.active_count())"
+    )
+    modules, threads = python(code).stdout.strip().split("\n")
+    assert not HEAVY & set(modules.split())
+    assert threads == "1"
+
+
+def test_all_is_sorted_and_true():
+    assert ollamatrace.__all__ == sorted(ollamatrace.__all__)
+    for name in ollamatrace.__all__:
+        thing = getattr(ollamatrace, name)
+        assert thing.__module__.startswith("ollamatrace")
+        assert thing.__doc__
+
+
+def test_every_twin_has_its_original():
+    for name in ollamatrace.sync.__all__:
+        assert getattr(ollamatrace.sync, name).__wrapped__ is getattr(ollamatrace, name)
