@@ -12,6 +12,7 @@ import pytest
 
 from ollamatrace import TracedClient
 from tests.exchanges import OPENAI_PATHS, arguments, names, path_of
+from tests.expected import check_answer, check_stream, dumped
 
 TIMEOUT_S = 0.25  # as long as the recorded client waited
 
@@ -93,10 +94,6 @@ def same(got, expected):
         assert got == expected
 
 
-def dumped(result):
-    return (result.parse() if hasattr(result, "http_response") else result).model_dump()
-
-
 def check(record, expected, capture, exchange):
     given = arguments(exchange)
     assert record.inputs == given
@@ -118,79 +115,10 @@ def check(record, expected, capture, exchange):
     assert record.model == answered.get("model", given["model"])
     if given.get("stream"):
         chunks = [chunk.model_dump() for chunk in expected]
-        check_stream(record, chunks, capture)
+        check_stream(record, chunks, early=limit_of(capture) is not None)
     else:
-        assert record.outputs == dumped(expected)
-        assert record.timing.chunks is None
-        assert record.end_reason == ("returned" if is_complete(record.outputs) else "incomplete")
+        check_answer(record, dumped(expected))
     check_counts(record, capture, exchange)
-
-
-def is_complete(answer):
-    if "choices" in answer:
-        return all(choice["finish_reason"] for choice in answer["choices"])
-    return answer.get("done") is not False
-
-
-def check_stream(record, chunks, capture):
-    assert record.timing.chunks == len(chunks)
-    assert 0 < record.timing.first_token_ns <= record.timing.first_answer_ns
-    assert record.timing.first_answer_ns <= record.end_ns - record.start_ns
-    if chunks[0].get("object") == "text_completion":
-        [choice] = record.outputs["choices"]
-        assert choice["text"] == "".join(c["text"] for x in chunks for c in x["choices"])
-        complete = bool(choice["finish_reason"])
-    elif "choices" in chunks[0]:
-        complete = check_chat_stream(record, chunks)
-    elif "message" in chunks[0]:
-        message = record.outputs["message"]
-        for key in ("content", "thinking"):
-            pieces = [chunk["message"][key] for chunk in chunks if chunk["message"][key]]
-            assert (message[key] or "") == "".join(pieces)
-        tools = [t for chunk in chunks for t in chunk["message"]["tool_calls"] or ()]
-        assert (message["tool_calls"] or []) == tools
-        assert (record.outputs["logprobs"] or []) == [
-            p for chunk in chunks for p in chunk["logprobs"] or ()
-        ]
-        assert record.outputs["done_reason"] == chunks[-1]["done_reason"]
-        complete = chunks[-1]["done"]
-    elif "response" in chunks[0] and isinstance(chunks[0]["response"], str):
-        assert record.outputs["response"] == "".join(chunk["response"] for chunk in chunks)
-        assert record.outputs["context"] == chunks[-1]["context"]
-        complete = chunks[-1]["done"]
-    else:
-        assert record.outputs == chunks[-1]["response"]
-        complete = chunks[-1]["type"] == "response.completed"
-    if limit_of(capture):
-        assert record.end_reason == "closed"
-        assert not record.warnings
-    else:
-        assert record.end_reason == ("exhausted" if complete else "incomplete")
-        assert bool(record.warnings) == (not complete)
-
-
-def check_chat_stream(record, chunks):
-    [choice] = record.outputs["choices"]
-    deltas = [c["delta"] for chunk in chunks for c in chunk["choices"]]
-    contents = [delta["content"] for delta in deltas if delta["content"] is not None]
-    assert choice["message"]["content"] == ("".join(contents) if contents else None)
-    calls = {}
-    for piece in [t for delta in deltas for t in delta["tool_calls"] or ()]:
-        merged = calls.setdefault(piece["index"], {"id": piece["id"], "arguments": "", "name": ""})
-        merged["name"] += piece["function"]["name"] or ""
-        merged["arguments"] += piece["function"]["arguments"] or ""
-    assert [
-        {"id": t["id"], **t["function"]} for t in choice["message"]["tool_calls"] or ()
-    ] == list(calls.values())
-    logprobs = [
-        p for x in chunks for c in x["choices"] for p in (c["logprobs"] or {}).get("content") or ()
-    ]
-    assert ((choice["logprobs"] or {}).get("content") or []) == logprobs
-    reasons = [
-        c["finish_reason"] for chunk in chunks for c in chunk["choices"] if c["finish_reason"]
-    ]
-    assert choice["finish_reason"] == (reasons[-1] if reasons else None)
-    return bool(reasons)
 
 
 def check_counts(record, capture, exchange):
@@ -278,3 +206,39 @@ async def test_ollama_exchange_async(name, replay, tracer):
 def test_captures_cover_both_sdks():
     assert len(names(sdk="openai")) >= 50
     assert len(names(sdk="ollama")) >= 30
+
+
+def shape(value):
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    return [shape(item) for item in value] if isinstance(value, list) else None
+
+
+@pytest.mark.parametrize(
+    ("whole", "streamed"),
+    [
+        ("ollama-v1/chat", "ollama-v1/chat_stream_usage"),
+        ("ollama-v1/completions", "ollama-v1/completions_stream"),
+        ("llamacpp-v1/chat", "llamacpp-v1/chat_stream_usage"),
+        ("llamacpp-v1/tools_auto", "llamacpp-v1/tools_stream"),
+        ("ollama-native/chat", "ollama-native/chat_stream"),
+        ("ollama-native/generate", "ollama-native/generate_stream"),
+        ("ollama-native/chat_tools", "ollama-native/chat_tools_stream"),
+        ("ollama-native/chat_think", "ollama-native/chat_think_stream"),
+    ],
+)
+def test_a_merged_stream_has_the_shape_of_a_whole_answer(whole, streamed, replay, tracer):
+    outputs = []
+    for name in (whole, streamed):
+        server, capture = replay(name)
+        [exchange] = capture["exchanges"]
+        if "native" in name:
+            bare = ollama.Client(**ollama_options(server, capture))
+            with bare._client:
+                call(TracedClient(bare, tracer=tracer), capture, exchange)
+        else:
+            with openai.OpenAI(**openai_options(server, capture)) as bare:
+                call(TracedClient(bare, tracer=tracer), capture, exchange)
+        outputs.append(tracer.finished()[0].outputs)
+    assert shape(outputs[1]) == shape(outputs[0])
+    assert list(outputs[1]) == list(outputs[0])

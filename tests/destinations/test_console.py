@@ -10,7 +10,7 @@ from tests.exchanges import arguments, load
 
 
 def test_lines(replay, capsys):
-    server, capture = replay("ollama-native/chat")
+    server, _ = replay("ollama-native/chat")
     bare = ollama.Client(host=server.url)
     with bare._client, Tracer("console:") as tracer:
         TracedClient(bare, tracer=tracer).chat(

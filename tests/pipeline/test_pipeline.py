@@ -47,12 +47,12 @@ class Destination:
         self.names = []
 
 
-def tracer_with(*destinations, delivery=Delivery(), on_warning=None):
+def tracer_with(*destinations, **settings):
     class Made(Tracer):
-        def _open(self, server, experiment):
+        def _open(self, *_address):
             return list(destinations)
 
-    return Made(delivery=delivery, on_warning=on_warning)
+    return Made(**settings)
 
 
 def end_spans(tracer, *names):
