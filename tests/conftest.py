@@ -9,6 +9,7 @@ import pytest
 
 from ollamatrace import guard, set_default
 from ollamatrace.cli.replay import ReplayServer
+from ollamatrace.pipeline.worker import worker
 from ollamatrace.testing import MemoryTracer
 from ollamatrace.tracer import registry
 from tests.exchanges import load
@@ -21,12 +22,17 @@ def clean(monkeypatch, tmp_path):
             monkeypatch.delenv(name)
     monkeypatch.setenv("OLLAMATRACE_STRICT", "1")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    registry._try_again_at = 0.0
     guard._last_told.clear()  # warnings are told once a minute: here, once a test
     yield
     set_default(None)
     for ref in [*registry._live, lambda: registry._environment]:
         if (tracer := ref()) is not None:
             tracer.close(timeout=2)
+    for pipeline in worker._pipelines:  # what could not be delivered would be tried for ever
+        with pipeline._pump_lock:
+            pipeline.give_up()
+        worker.remove(pipeline)
 
 
 @pytest.fixture

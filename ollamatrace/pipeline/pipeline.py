@@ -95,6 +95,17 @@ class Pipeline:
         """Take no more spans. What is here still goes out."""
         self._queue.closed = True
 
+    def retire(self) -> None:
+        """Have the worker let go of the destinations when nothing is on its way any more.
+
+        Unlike `release` it does not wait for a file to be closed: this is for a collected tracer,
+        which may be collected anywhere.
+        """
+        self._queue.closed = True
+        self.retired = True
+        if not worker.look_again():
+            worker.remove(self)  # without a worker nothing is on its way
+
     def release(self) -> None:
         """Let go of the destinations, now or, if something is still on its way, when it is not."""
         self._queue.closed = True

@@ -48,7 +48,8 @@ class Worker:
     def __init__(self) -> None:
         self.idle = True
         """It sleeps until it is woken; otherwise it looks by itself."""
-        self._pipelines: set[Pipeline] = set()
+        self._pipelines: set[Pipeline] = set()  # replaced, not changed: others iterate over it
+        self._changing = threading.RLock()  # a collected tracer may come in between
         self._wakes: SimpleQueue[Wake] = SimpleQueue()  # its put may be re-entered
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -57,16 +58,24 @@ class Worker:
 
     def add(self, pipeline: Pipeline) -> None:
         """Serve `pipeline` from now on, up to the end of the interpreter."""
-        if not self._pipelines:
-            atexit.unregister(self._exit)
-            atexit.register(self._exit)
-        self._pipelines = {*self._pipelines, pipeline}
-        if self._thread is not None:
-            self._wakes.put("begun")  # its delay may be shorter than those of the others
+        with self._changing:
+            if not self._pipelines:
+                atexit.unregister(self._exit)
+                atexit.register(self._exit)
+            self._pipelines = {*self._pipelines, pipeline}
+        self.look_again()  # its delay may be shorter than those of the others
 
     def remove(self, pipeline: Pipeline) -> None:
         """Serve it no longer."""
-        self._pipelines = self._pipelines - {pipeline}
+        with self._changing:
+            self._pipelines = self._pipelines - {pipeline}
+
+    def look_again(self) -> bool:
+        """Have the worker look at its pipelines; says whether it runs."""
+        runs = self._thread is not None
+        if runs:
+            self._wakes.put("begun")
+        return runs
 
     def wake(self, pipeline: Pipeline, why: Wake) -> bool:
         """Have the worker look; where no thread can be had, do the work here and say ``False``."""
@@ -153,6 +162,7 @@ class Worker:
         self.idle = True
         self._thread = None
         self._starting = threading.Lock()
+        self._changing = threading.RLock()
         self._wakes = SimpleQueue()
         for pipeline in self._pipelines:
             pipeline.forget()

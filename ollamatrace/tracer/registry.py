@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final, cast
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from ollamatrace.tracer.tracer import Tracer
 
 
+_RETRY_S: Final = 60.0
+"""How long to go without a tracer where none could be made: trying takes milliseconds a call."""
+
+
 class Registry:
     """The tracers of this process. It keeps none of them alive but the default ones."""
 
@@ -25,6 +30,7 @@ class Registry:
         self._only: weakref.ref[Tracer] | None = None
         self._default: Tracer | None = None
         self._environment: Tracer | None = None
+        self._try_again_at = 0.0
         self._shared: dict[Hashable, weakref.ref[Tracer]] = {}
 
     def add(self, tracer: Tracer) -> None:
@@ -69,8 +75,9 @@ class Registry:
 
     def _from_environment(self) -> Tracer | None:
         with self._lock:
-            if self._environment is None:
+            if self._environment is None and time.monotonic() >= self._try_again_at:
                 tracer = _make()
+                self._try_again_at = time.monotonic() + (_RETRY_S if tracer is None else 0)
                 # It is what is used for want of another, so it does not count as one.
                 self._live = [ref for ref in self._live if ref() is not tracer]
                 self._recount()

@@ -65,7 +65,7 @@ class Tracer:
         )
         self.pipeline = Pipeline(self._sinks, delivery, on_warning)
         self._closed = False
-        self._finalizer = weakref.finalize(self, self.pipeline.release)
+        self._finalizer = weakref.finalize(self, self.pipeline.retire)
         self._finalizer.atexit = False  # the worker has its own, with a deadline
         registry.add(self)
 
@@ -121,7 +121,8 @@ class Tracer:
         registry.remove(self)
         self.pipeline.close()
         report = self.flush(timeout)
-        self._finalizer()
+        self._finalizer.detach()
+        self.pipeline.release()
         return report
 
     async def aclose(self, timeout: float = 5) -> FlushReport:  # noqa: ASYNC109  as in close

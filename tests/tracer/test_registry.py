@@ -111,6 +111,22 @@ def test_an_environment_that_cannot_work_loses_nothing(server, client, monkeypat
     assert caplog.text.count("traces go to sqlite:///") == (1 if server else 0)
 
 
+def test_a_default_store_that_is_not_ours(client, caplog, monkeypatch):
+    default_store().parent.mkdir(parents=True)
+    default_store().write_bytes(b"somebody else's notes, not a database")
+    traced = TracedClient(client)
+    assert traced.chat(**CHAT).message.content
+    assert caplog.text.count("nothing is traced") == 1
+    monkeypatch.setattr("ollamatrace.tracer.registry._make", lambda: 1 / 0)
+    assert traced.chat(**CHAT).message.content  # it is not tried again at each call
+    assert tracer_of(traced) is None
+    with span("silent") as silent:
+        assert silent.trace_id == "0" * 32
+    with pytest.raises(ConfigError, match="no tracer"):
+        sync.search_traces()
+    assert default_store().read_bytes() == b"somebody else's notes, not a database"
+
+
 def test_a_tracking_uri_that_is_no_server_is_passed_over(client, monkeypatch, caplog):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
     TracedClient(client).chat(**CHAT)
