@@ -1,6 +1,6 @@
 """The tracer, which one a call uses, and reading traces back."""
 
-from ollamatrace.tracer.registry import registry
+from ollamatrace.tracer.lookup import registry
 from ollamatrace.tracer.top import get_trace, search_traces, set_default, span
 from ollamatrace.tracer.tracer import Server, Tracer
 

@@ -7,7 +7,7 @@ import datetime as dt
 from ollamatrace.errors import ConfigError
 from ollamatrace.records import Trace
 from ollamatrace.spans import SilentSpan, Span
-from ollamatrace.tracer.registry import registry
+from ollamatrace.tracer.lookup import registry
 from ollamatrace.tracer.tracer import Tracer
 
 

@@ -16,7 +16,7 @@ from ollamatrace.pipeline import FlushReport, Pipeline, Sink
 from ollamatrace.records import Trace
 from ollamatrace.settings import Capture, Delivery, Environment
 from ollamatrace.spans import SilentSpan, Span
-from ollamatrace.tracer.registry import registry
+from ollamatrace.tracer.lookup import registry
 
 _READ_FLUSH_S: Final = 1.0
 _EARLIEST_NS: Final = 10**15

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 from ollamatrace import guard
 from ollamatrace.context import current_span
 from ollamatrace.errors import OllamatraceError
-from ollamatrace.settings import default_store
+from ollamatrace.settings import Environment, default_store
 
 if TYPE_CHECKING:
     from ollamatrace.tracer.tracer import Tracer
@@ -97,8 +97,11 @@ def _make() -> Tracer | None:
     """Make the environment's tracer; where its server cannot be, one with the embedded store."""
     from ollamatrace.tracer.tracer import Tracer
 
-    store = f"sqlite:///{default_store()}"
-    for server, instead in (None, f"traces go to {store}"), (store, "nothing is traced"):
+    attempts: list[tuple[str | None, str]] = [(None, "nothing is traced")]
+    if Environment.read().server is not None:
+        store = f"sqlite:///{default_store()}"
+        attempts = [(None, f"traces go to {store}"), (store, "nothing is traced")]
+    for server, instead in attempts:
         try:
             return Tracer(server)
         except OllamatraceError as error:

@@ -117,7 +117,7 @@ def test_a_default_store_that_is_not_ours(client, caplog, monkeypatch):
     traced = TracedClient(client)
     assert traced.chat(**CHAT).message.content
     assert caplog.text.count("nothing is traced") == 1
-    monkeypatch.setattr("ollamatrace.tracer.registry._make", lambda: 1 / 0)
+    monkeypatch.setattr("ollamatrace.tracer.lookup._make", lambda: 1 / 0)
     assert traced.chat(**CHAT).message.content  # it is not tried again at each call
     assert tracer_of(traced) is None
     with span("silent") as silent:
