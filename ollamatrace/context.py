@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from ollamatrace.records import utf8
+
 if TYPE_CHECKING:
     from ollamatrace.spans import Span
 
@@ -43,7 +45,7 @@ class session:  # noqa: N801  used like a function: `with session("chat-7"):`
     __slots__ = ("_id", "_outer")
 
     def __init__(self, id: str) -> None:  # noqa: A002  the word of the field
-        self._id = id
+        self._id = utf8(id)
         self._outer: str | None = None
 
     def __enter__(self) -> Self:

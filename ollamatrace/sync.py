@@ -6,6 +6,7 @@ They may be used anywhere, also inside a running event loop (a notebook), which 
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Awaitable, Callable
 from typing import Final, ParamSpec, TypeVar
 
@@ -16,13 +17,27 @@ from ollamatrace import tracer
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_portal: Final = BlockingPortalProvider()
+
+class _Portals:
+    """The portal of this process: a child of a fork has no use for its parent's thread."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        self.here = BlockingPortalProvider()
+
+
+_portals: Final = _Portals()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_portals.renew)
 
 
 def _blocking(function: Callable[P, Awaitable[T]]) -> Callable[P, T]:
     @functools.wraps(function)
     def twin(*args: P.args, **kwargs: P.kwargs) -> T:
-        with _portal as portal:
+        with _portals.here as portal:
             return portal.call(functools.partial(function, *args, **kwargs))
 
     return twin

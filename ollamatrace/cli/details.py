@@ -158,7 +158,7 @@ def _times(span: SpanRecord) -> str:
         if ns is not None
     ]
     if usage and usage.output_tokens and timing.eval_ns:
-        parts.append(f"{figures.rate(usage.output_tokens, timing.eval_ns)} tokens")
+        parts.append(figures.rate(usage.output_tokens, timing.eval_ns))
     if timing.chunks is not None:
         parts.append(f"{timing.chunks} chunks")
     return ", ".join(parts)

@@ -47,10 +47,10 @@ def tokens(taken_in: int | None, given_out: int | None) -> str:
 
 
 def rate(number: int | None, ns: int | None) -> str:
-    """Tokens a second, ``44.1/s``."""
+    """Tokens a second, ``44.1 tokens/s``."""
     if number is None or not ns:
         return ABSENT
-    return f"{number * _S / ns:.1f}/s"
+    return f"{number * _S / ns:.1f} tokens/s"
 
 
 def size(size_bytes: int) -> str:

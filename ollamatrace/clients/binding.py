@@ -40,9 +40,10 @@ def bind(client: Any, explicit: Tracer | None, name: str | None) -> Binding:
 
 
 def _provider(client: Any) -> str:
-    if type(client).__module__.partition(".")[0] == "ollama":
+    kinds = type(client).__mro__
+    if any(kind.__module__.partition(".")[0] == "ollama" for kind in kinds):
         return "ollama"
-    if any("Azure" in kind.__name__ for kind in type(client).__mro__):
+    if any("Azure" in kind.__name__ for kind in kinds):
         return "azure.ai.openai"
     url = getattr(client, "base_url", None)
     return "ollama" if getattr(url, "port", None) == _OLLAMA_PORT else "openai"

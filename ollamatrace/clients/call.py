@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final
 
-from ollamatrace.clients.answers import Facts, Merger
+from ollamatrace.clients.answers import Channel, Facts, Merger
 from ollamatrace.clients.binding import Binding
 from ollamatrace.clients.endpoints import Endpoint
 from ollamatrace.clients.streams import is_stream, traced_stream
+from ollamatrace.clients.tools import as_sent
 from ollamatrace.context import span_var
 from ollamatrace.guard import shielded
 from ollamatrace.ids import process
-from ollamatrace.records import Content, SpanRecord, snapshot
+from ollamatrace.records import Content, SpanRecord, plain, snapshot
 from ollamatrace.spans import Span
 from ollamatrace.tracer import Tracer
 
@@ -57,9 +58,10 @@ class Call(Span):
 
     # On the caller's thread
 
-    def is_running(self, binding: Binding) -> bool:
-        """Whether it is a call of that client which has not returned."""
-        return self._binding is binding and not self.ended
+    def is_running(self, binding: Binding, endpoint: Endpoint) -> bool:
+        """Whether it is such a call of that client and has not returned."""
+        same = self._endpoint.operation == endpoint.operation
+        return same and self._binding is binding and not self.ended
 
     def take_inputs(self, given: dict[str, Any]) -> None:
         """Keep the arguments as they are now."""
@@ -69,7 +71,7 @@ class Call(Span):
     @shielded
     def succeed(self, result: Any) -> Any:
         """Take what the SDK gave; returns the traced stream that the program gets, if it is one."""
-        span_var.set(self.outer)
+        self.leave()
         if hasattr(result, "http_response"):  # with_raw_response, with_streaming_response
             self._take_raw(result)
         elif is_stream(result):
@@ -83,7 +85,7 @@ class Call(Span):
     @shielded
     def raised(self, error: BaseException) -> None:
         """The call itself raised."""
-        span_var.set(self.outer)
+        self.leave()
         self.fail(error)
 
     def chunk(self, item: Any) -> None:
@@ -116,36 +118,41 @@ class Call(Span):
 
     def merge(self, chunks: list[Any], times: list[int]) -> None:
         """Put the next chunks to those before."""
-        if self._merger is None:
-            self._merger = self._endpoint.answer.merger()
+        merger = self._merger = self._merger or self._endpoint.answer.merger()
+        self._count = (self._count or 0) + len(chunks)
         for item, time_ns in zip(chunks, times, strict=True):
-            channel = self._merger.add(_dumped(item))
+            channel = _merged(merger, item)
             if channel is not None:
                 self._first.setdefault("first_token_ns", time_ns - self._begun)
             if channel == "answer":
                 self._first.setdefault("first_answer_ns", time_ns - self._begun)
-        self._count = (self._count or 0) + len(chunks)
 
     def finish(self) -> SpanRecord:
         """Make the record: merge what is left, read the answer."""
         record = super().finish()
         record.model = _asked(record.inputs)
         record.provider = self._binding.provider
+        if self._count is not None:
+            self._finish_stream(record)
+        elif self._raw is not None:
+            record.output_content = _body(*self._raw) or record.output_content
         self._read_answer(record)
         return record
+
+    def _finish_stream(self, record: SpanRecord) -> None:
+        self.merge(self._chunks, self._times)
+        self._chunks = []
+        for name, value in {**self._first, "chunks": self._count}.items():
+            setattr(record.timing, name, value)
+        merged = _result(self._merger) if self._merger is not None and self._count else None
+        if merged is not None:
+            taken = plain(merged, self.owner.capture.max_leaf_bytes)
+            record.output_content = taken.content()
+            record.warnings += taken.warnings
 
     @shielded
     def _read_answer(self, record: SpanRecord) -> None:
         facts = Facts()
-        if self._count is not None:
-            self.merge(self._chunks, self._times)
-            self._chunks = []
-            if self._merger is not None and self._count:
-                record.output_content = Content(self._merger.result())
-            for name, value in {**self._first, "chunks": self._count}.items():
-                setattr(record.timing, name, value)
-        elif self._raw is not None:
-            record.output_content = _body(*self._raw)
         if isinstance(record.outputs, dict):
             facts = self._endpoint.answer.facts(record.outputs)
         _note(record, facts)
@@ -186,7 +193,7 @@ def begin(
     if tracer is None or not tracer.enabled:
         return None
     current = span_var.get()
-    if isinstance(current, Call) and current.is_running(binding):
+    if isinstance(current, Call) and current.is_running(binding, endpoint):
         return None  # the SDK's own helper calls one traced method from another
     call = Call(tracer, binding.name or name, endpoint, binding)
     if args:
@@ -196,6 +203,8 @@ def begin(
         for key, value in kwargs.items()
         if type(value) not in binding.sentinels and key not in _SECRET
     }
+    if "tools" in given:
+        given["tools"] = as_sent(given["tools"])
     call.take_inputs(given)
     call.begin()
     span_var.set(call)
@@ -207,9 +216,15 @@ def _named(method: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
     return dict(zip(names, args, strict=False))
 
 
-def _dumped(chunk: Any) -> Mapping[str, Any]:
-    dumped: Mapping[str, Any] = chunk.model_dump(warnings=False)
-    return dumped
+@shielded
+def _merged(merger: Merger, chunk: Any) -> Channel | None:
+    """Merge one chunk; a server may send anything: what is no object of the SDK has no part."""
+    return merger.add(chunk.model_dump(warnings=False)) if hasattr(chunk, "model_dump") else None
+
+
+@shielded
+def _result(merger: Merger) -> dict[str, Any]:
+    return merger.result()
 
 
 def _asked(inputs: Any) -> str | None:
@@ -217,6 +232,7 @@ def _asked(inputs: Any) -> str | None:
     return asked if isinstance(asked, str) else None
 
 
+@shielded
 def _body(body: bytes, answer_type: Any) -> Content:
     """A raw body in the shape that the SDK would have given, as far as it says how."""
     content = Content(json=body)

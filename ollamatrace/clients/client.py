@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypeVar
 
@@ -91,5 +92,7 @@ def _maker(client: object) -> tuple[Callable[..., Any], bool]:
 
 
 def _shared_tracer(server: Server, experiment: str | None) -> Tracer:
-    servers = server if server is None or isinstance(server, str) else tuple(server)
-    return registry.shared((servers, experiment), lambda: Tracer(server, experiment=experiment))
+    servers = tuple(server) if isinstance(server, list | tuple) else (server,)
+    # A relative path means another file in another folder.
+    key = (*servers, experiment, Path.cwd())
+    return registry.shared(key, lambda: Tracer(server, experiment=experiment))

@@ -31,6 +31,11 @@ class Endpoint:
     kind: str
     answer: Answer
 
+    @property
+    def operation(self) -> str:
+        """What the SDK's own helpers for one thing have in common: ``parse`` is a ``create``."""
+        return self.resource or self.method
+
 
 OPENAI: Final = (
     Endpoint("chat.completions", "create", "CHAT_MODEL", ChatAnswer()),

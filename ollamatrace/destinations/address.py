@@ -21,6 +21,8 @@ def open_sink(server: str | None, experiment: str) -> Sink:
     Raises:
         ConfigError: it names none, or a file that is not an embedded store.
     """
+    if server is not None and not isinstance(server, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ConfigError(f"server={server!r} is no text; use {_KNOWN}")
     if server is None:
         return Embedded(default_store(), experiment)
     if server.startswith(_SQLITE):

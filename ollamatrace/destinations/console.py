@@ -48,7 +48,9 @@ def _line(record: SpanRecord) -> str:
         parts.append(record.end_reason)
     if record.status_message:
         parts.append(record.status_message.partition("\n")[0])
-    return " ".join(parts)
+    line = " ".join(parts)
+    # A name may hold what moves the cursor or ends the line.
+    return "".join(char if char.isprintable() else "�" for char in line)
 
 
 def _count(tokens: int | None) -> str:

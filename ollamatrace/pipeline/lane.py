@@ -43,6 +43,8 @@ class Lane:
         self._on_drop = on_drop
         self._on_done = on_done
         self._batches: deque[Batch] = deque()
+        self._position = 0
+        """How far it is in the first of them."""
         self.delivered = 0
         self.dropped: Counter[str] = Counter()
         self._delay_s = _FIRST_RETRY_S
@@ -67,7 +69,7 @@ class Lane:
         while self._batches and (now or time.monotonic() >= self.retry_at):
             batch = self._batches[0]
             try:
-                self.sink.write(batch.records, pause)
+                self._write(batch, pause)
             except OllamatraceError as error:
                 guard.warn(
                     f"down:{self.sink.url}",
@@ -79,26 +81,45 @@ class Lane:
                 self.retry_at = failed + self._delay_s
                 self._delay_s = min(2 * self._delay_s, _LAST_RETRY_S)
                 return
-            except Exception as error:  # noqa: BLE001  a poison span must not hold up the others
-                guard.report(f"{type(self.sink).__name__}.write", error)
-                self._one_by_one(batch, pause)
-            else:
-                self.delivered += len(batch.records)
             self._batches.popleft()
+            self._position = 0
             self._well()
             self._on_done(batch)
+
+    def _write(self, batch: Batch, pause: Callable[[], None]) -> None:
+        try:
+            self.sink.write(batch.records[self._position :], pause)
+        except OllamatraceError:
+            raise
+        except Exception as error:  # noqa: BLE001  a poison span must not hold up the others
+            guard.report(f"{type(self.sink).__name__}.write", error)
+        else:
+            self.delivered += len(batch.records) - self._position
+            return
+        while self._position < len(batch.records):
+            try:
+                self.sink.write([batch.records[self._position]], pause)
+            except OllamatraceError:
+                raise  # it is down: the rest waits
+            except Exception:  # noqa: BLE001  reported for the whole batch; here it is counted
+                self._drop(batch, self._position, "rejected")
+            else:
+                self.delivered += 1
+            self._position += 1
 
     def drop(self, reason: str) -> None:
         """Give up what is still here."""
         while self._batches:
             batch = self._batches.popleft()
-            for index in range(len(batch.records)):
+            for index in range(self._position, len(batch.records)):
                 self._drop(batch, index, reason)
+            self._position = 0
             self._on_done(batch)
 
     def forget(self) -> None:
         """Leave to the parent, in the child after a fork, what is the parent's."""
         self._batches.clear()
+        self._position = 0
         self.delivered = 0
         self.dropped.clear()
         self._well()
@@ -110,12 +131,3 @@ class Lane:
     def _drop(self, batch: Batch, index: int, reason: str) -> None:
         self.dropped[reason] += 1
         self._on_drop(batch, index, reason)
-
-    def _one_by_one(self, batch: Batch, pause: Callable[[], None]) -> None:
-        for index, record in enumerate(batch.records):
-            try:
-                self.sink.write([record], pause)
-            except Exception:  # noqa: BLE001  reported for the whole batch; here it is counted
-                self._drop(batch, index, "rejected")
-            else:
-                self.delivered += 1

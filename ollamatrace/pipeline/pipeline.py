@@ -18,6 +18,7 @@ from ollamatrace.records import SpanRecord
 from ollamatrace.settings import Delivery
 
 _BATCH_SPANS: Final = 512
+_GIVE_UP_S: Final = 1.0
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -53,6 +54,8 @@ class Pipeline:
         self._since_wake = 0
         self._dropped: Counter[str] = Counter()
         self._delivered = 0
+        self._done = 0
+        """Spans that are behind all destinations, delivered or lost."""
         self.retired = False
         """No tracer holds it any more: the worker lets it go when it is empty."""
         worker.add(self)
@@ -113,7 +116,7 @@ class Pipeline:
         if self.empty and self._pump_lock.acquire(blocking=False):
             try:
                 worker.remove(self)
-                self.give_up()
+                self._give_up()
             finally:
                 self._pump_lock.release()
 
@@ -167,6 +170,13 @@ class Pipeline:
 
     def give_up(self) -> None:
         """Count as lost what no destination took, and release the destinations."""
+        if self._pump_lock.acquire(timeout=_GIVE_UP_S):  # else the worker is stuck in a write
+            try:
+                self._give_up()
+            finally:
+                self._pump_lock.release()
+
+    def _give_up(self) -> None:
         for lane in self._lanes:
             lane.drop("store_unwritable")
             guard.shielded(lane.sink.close)()
@@ -177,7 +187,7 @@ class Pipeline:
         self._arrived = threading.Condition()
         self._queue.forget()
         self._dropped.clear()
-        self._delivered = 0
+        self._delivered = self._done = 0
         self.open.clear()
         for lane in self._lanes:
             lane.forget()
@@ -204,6 +214,7 @@ class Pipeline:
                 self._dropped["rejected"] += spans
                 for lane in self._lanes:
                     lane.dropped["rejected"] += spans
+                self._done += spans
 
     def _on_drop(self, batch: Batch, index: int, reason: str) -> None:
         if index not in batch.lost:
@@ -214,10 +225,11 @@ class Pipeline:
         batch.lanes -= 1
         if not batch.lanes:
             self._delivered += len(batch.records) - len(batch.lost)
+            self._done += len(batch.records)
             self._queue.release(len(batch.records), batch.size)
 
     def _settled(self, target: int) -> bool:
-        return all(lane.settled >= target for lane in self._lanes)
+        return self._done >= target
 
     def _hopeless(self, target: int, patience: float | None) -> bool:
         return patience is not None and all(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
@@ -19,8 +20,10 @@ _IDLE_AFTER_S: Final = 5.0
 _SLICE_NS: Final = 100_000
 _EXIT_S: Final = 5.0
 _EXIT_PATIENCE_S: Final = 0.5
+_EXIT_PRIORITY: Final = 0  # after those of the program, which may still end spans
 
 Wake = Literal["begun", "full", "flush"]
+_URGENCY: Final[tuple[Wake, ...]] = ("begun", "full", "flush")
 
 
 class Pause:
@@ -60,8 +63,7 @@ class Worker:
         """Serve `pipeline` from now on, up to the end of the interpreter."""
         with self._changing:
             if not self._pipelines:
-                atexit.unregister(self._exit)
-                atexit.register(self._exit)
+                self._register_exit()
             self._pipelines = {*self._pipelines, pipeline}
         self.look_again()  # its delay may be shorter than those of the others
 
@@ -100,6 +102,7 @@ class Worker:
                 thread = threading.Thread(target=self._run, name="ollamatrace", daemon=True)
                 thread.start()
                 self._thread = thread
+                self.idle = False
         except RuntimeError:  # can't start new thread
             return False
         finally:
@@ -130,14 +133,23 @@ class Worker:
         elif quiet:
             self.idle = True
             # A span that ended before `idle` was set has woken nobody: look once more.
-            why = "full" if any(p.waiting for p in self._pipelines) else self._wakes.get()
+            found = any(pipeline.waiting for pipeline in self._pipelines)
+            why = None if found else self._next_wake(None)
             self.idle = False
             if why != "begun":
                 return why == "flush"
+        return self._next_wake(delay) == "flush"
+
+    def _next_wake(self, timeout: float | None) -> Wake | None:
+        """The most urgent of the wake-ups that are here, ``None`` if none came in `timeout` s."""
         try:
-            return self._wakes.get(timeout=delay) == "flush"
+            wakes: list[Wake] = [self._wakes.get(timeout=timeout)]
         except Empty:
-            return False
+            return None
+        with contextlib.suppress(Empty):
+            while True:
+                wakes.append(self._wakes.get_nowait())
+        return max(wakes, key=_URGENCY.index)
 
     def _exit(self) -> None:
         """End what is open, wait while spans arrive, give up on what is down."""
@@ -166,6 +178,19 @@ class Worker:
         self._wakes = SimpleQueue()
         for pipeline in self._pipelines:
             pipeline.forget()
+        if "multiprocessing.util" in sys.modules:
+            # What is registered before the child's own start is cleared there; this comes after.
+            util = sys.modules["multiprocessing.util"]
+            util.register_after_fork(self, Worker._register_exit)
+
+    def _register_exit(self) -> None:
+        atexit.unregister(self._exit)
+        atexit.register(self._exit)
+        process = sys.modules.get("multiprocessing.process")
+        if process is not None and process.parent_process() is not None:
+            # Children of multiprocessing leave by os._exit, which asks nobody but its finalizers.
+            util = sys.modules["multiprocessing.util"]
+            util.Finalize(None, self._exit, exitpriority=_EXIT_PRIORITY)
 
 
 def _no_pause() -> None:

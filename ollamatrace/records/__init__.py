@@ -1,6 +1,6 @@
 """The record: one internal model of a finished span, mapped to other vocabularies elsewhere."""
 
-from ollamatrace.records.content import Content
+from ollamatrace.records.content import Content, utf8
 from ollamatrace.records.counts import Timing, Usage
 from ollamatrace.records.plain import plain, snapshot
 from ollamatrace.records.span import EndReason, Event, Link, SpanRecord, Status, Trace
@@ -17,4 +17,5 @@ __all__ = [
     "Usage",
     "plain",
     "snapshot",
+    "utf8",
 ]

@@ -36,3 +36,12 @@ class Content:
         if self._json is None:
             self._json = b"null" if self._value is _UNSET else orjson.dumps(self._value)
         return self._json
+
+
+def utf8(value: object) -> str:
+    """`value` as text that UTF-8 can hold: halves of a surrogate pair are joined, else escaped."""
+    text = value if isinstance(value, str) else str(value)
+    if text.isascii():
+        return str(text)
+    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    return joined.encode("utf-8", "backslashreplace").decode("utf-8")

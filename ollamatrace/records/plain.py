@@ -27,13 +27,15 @@ from typing import Any, Final
 
 import orjson
 
-from ollamatrace.records.content import Content
+from ollamatrace.records.content import Content, utf8
 
 LARGE_LEAF: Final = 64 * 1024
 """Bytes of one text or blob above which serialising it would hold the caller up."""
 
-_MANY: Final = 1000
-"""Elements above which a list counts as large: an embedding, not a conversation."""
+_VECTOR: Final = 16
+"""Elements above which a list that begins with a number is taken for a vector."""
+_MANY: Final = 4096
+"""Elements of vectors above which they are copied, which is faster than to serialise them."""
 _MAX_DEPTH: Final = 100
 _MAX_NODES: Final = 200_000
 _ARRAY_DEPTH: Final = 8
@@ -42,6 +44,7 @@ _INT_MIN: Final = -(2**63)
 _INT_MAX: Final = 2**64 - 1
 _NODE_BYTES: Final = 64
 _SCALARS: Final = frozenset({int, float, bool, types.NoneType})
+_own_ways: Final[dict[type[Any], bool]] = {}
 
 
 class Plain:
@@ -57,12 +60,11 @@ class Plain:
         """What was cut or converted, as sentences."""
 
     def content(self) -> Content:
-        """The value in its JSON form: blobs as base64, lone surrogates escaped."""
+        """The value in its JSON form: blobs as base64, model classes as their JSON schema."""
         try:
-            return Content(json=orjson.dumps(self._value, _blob))
+            return Content(json=orjson.dumps(self._value, _late))
         except orjson.JSONEncodeError:
-            self.warnings.append("half a surrogate pair, which UTF-8 does not know, was escaped")
-            return Content(json=orjson.dumps(_escaped(self._value), _blob))
+            return Content(json=orjson.dumps(_mended(self._value), _late))
 
 
 Snapshot = bytes | Plain
@@ -71,14 +73,16 @@ Snapshot = bytes | Plain
 def snapshot(value: Any, max_leaf_bytes: int, *, exclude_unset: bool = False) -> Snapshot:
     """Take `value` as it is now: JSON bytes if that is quick and exact, else a `Plain` copy.
 
+    Never raises, whatever the value's own code does.
+
     Args:
         value: Anything.
         max_leaf_bytes: The longest text or blob that is kept whole.
         exclude_unset: Leave out fields of pydantic models that nobody set, as the SDKs do when
             they send a model.
     """
-    if not _is_large(value, min(max_leaf_bytes, LARGE_LEAF)):
-        with contextlib.suppress(Exception):  # the slow path takes whatever this one cannot
+    with contextlib.suppress(Exception):  # the slow path takes whatever this one cannot
+        if not _is_large(value, min(max_leaf_bytes, LARGE_LEAF)):
             serializer = _serializer(value)
             if serializer is not None:
                 return serializer(value, warnings=False, exclude_unset=exclude_unset)
@@ -93,9 +97,10 @@ def plain(value: Any, max_leaf_bytes: int, *, exclude_unset: bool = False) -> Pl
     return Plain(copied, copier.size, list(copier.warnings))
 
 
-def _is_large(value: Any, limit: int) -> bool:  # noqa: C901  one pass, for speed
+def _is_large(value: Any, limit: int) -> bool:  # noqa: C901, PLR0912  one pass, for speed
     nodes = [value]
     add = nodes.extend
+    numbers = 0
     for node in nodes:
         kind = type(node)
         if kind is str:
@@ -106,15 +111,18 @@ def _is_large(value: Any, limit: int) -> bool:  # noqa: C901  one pass, for spee
         elif kind is dict:
             add(node.values())
         elif kind is list or kind is tuple:
-            if len(node) > _MANY:
-                return True
-            add(node)
-        elif kind is bytes:
-            return True  # not for JSON as it is
-        elif hasattr(kind, "__pydantic_serializer__"):
+            if len(node) > _VECTOR and type(node[0]) in _SCALARS:
+                numbers += len(node)
+                if numbers > _MANY:
+                    return True
+            else:
+                add(node)
+        elif hasattr(kind, "__pydantic_extra__"):
             add(node.__dict__.values())
             if node.__pydantic_extra__:
                 add(node.__pydantic_extra__.values())
+        else:
+            return True  # JSON does not know it, or it may hold anything
         if len(nodes) > _MAX_NODES:  # a cycle, or as good as one
             return True
     return False
@@ -142,17 +150,33 @@ def _encode(value: Any, *, exclude_unset: bool) -> orjson.Fragment:
     return orjson.Fragment(serializer(value, warnings=False, exclude_unset=exclude_unset))
 
 
-def _blob(value: Any) -> str:
-    return base64.b64encode(value).decode("ascii")
+def _late(value: Any) -> Any:
+    """Leaves that are shared as they are and converted here, on the worker."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    return value.model_json_schema()  # the class of a pydantic model: an output schema
 
 
-def _escaped(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+def _mended(value: Any) -> Any:
     kind = type(value)
+    if kind is str:
+        return utf8(value)
     if kind is dict:
-        return {_escaped(key): _escaped(item) for key, item in value.items()}
-    return [_escaped(item) for item in value] if kind is list else value
+        return {utf8(key): _mended(item) for key, item in value.items()}
+    if kind is list:
+        return [_mended(item) for item in value]
+    return value if kind is not int or _INT_MIN <= value <= _INT_MAX else str(value)
+
+
+def _has_own_ways(kind: type[Any]) -> bool:
+    """Whether a pydantic model says itself how it is serialised."""
+    known = _own_ways.get(kind)
+    if known is None:
+        ways = kind.__pydantic_decorators__
+        known = bool(ways.field_serializers or ways.model_serializers or ways.computed_fields)
+        known = known or any(field.exclude for field in kind.__pydantic_fields__.values())
+        _own_ways[kind] = known
+    return known
 
 
 class _Copier:
@@ -169,7 +193,14 @@ class _Copier:
     def copy(self, value: Any, depth: int) -> Any:
         self._nodes += 1
         self.size += _NODE_BYTES
-        kind = type(value)
+        try:
+            return self._copied(value, type(value), depth)
+        except Exception as error:  # noqa: BLE001  the user's own code, anything may happen
+            name = type(value).__qualname__
+            self._warn(f"a value of type {name} could not be read ({type(error).__name__})")
+            return f"<{name}>"
+
+    def _copied(self, value: Any, kind: type[Any], depth: int) -> Any:
         if kind in _SCALARS:
             return value if kind is not int or _INT_MIN <= value <= _INT_MAX else self._big(value)
         if kind is str or kind is bytes:
@@ -182,31 +213,32 @@ class _Copier:
             return self._cut("a cycle", "<cycle>")
         self._open.add(id(value))
         try:
-            return self._convert(value, depth)
-        except Exception as error:  # noqa: BLE001  the user's own code, anything may happen
-            name = kind.__qualname__
-            self._warn(f"a value of type {name} could not be read ({type(error).__name__})")
-            return f"<{name}>"
+            return self._convert(value, kind, depth)
         finally:
             self._open.discard(id(value))
 
-    def _convert(self, value: Any, depth: int) -> Any:
-        kind = type(value)
+    def _convert(self, value: Any, kind: type[Any], depth: int) -> Any:
         if issubclass(kind, list | tuple | AbstractSet | collections.deque):
             return self._items(value, depth)
         if issubclass(kind, Mapping):
             return self._fields(value.items(), depth)
-        if hasattr(kind, "__pydantic_serializer__"):
-            extra: dict[str, Any] = value.__pydantic_extra__ or {}
-            fields: dict[str, Any] = {**value.__dict__, **extra}
-            if self._exclude_unset:
-                given = value.__pydantic_fields_set__
-                fields = {key: fields[key] for key in fields if key in given or key in extra}
-            return self._fields(fields.items(), depth)
+        if hasattr(kind, "__pydantic_extra__"):
+            return self._fields(self._of_model(value, kind).items(), depth)
         if dataclasses.is_dataclass(kind):
             names = [field.name for field in dataclasses.fields(kind)]
             return self._fields(((name, getattr(value, name)) for name in names), depth)
         return self._leaf(self._readable(value, kind))
+
+    def _of_model(self, value: Any, kind: type[Any]) -> dict[str, Any]:
+        if _has_own_ways(kind):
+            dumped = value.model_dump(warnings=False, exclude_unset=self._exclude_unset)
+            return dict(dumped)
+        extra: dict[str, Any] = value.__pydantic_extra__ or {}
+        fields: dict[str, Any] = {**value.__dict__, **extra}
+        if not self._exclude_unset:
+            return fields
+        given = value.__pydantic_fields_set__
+        return {key: fields[key] for key in fields if key in given or key in extra}
 
     def _readable(self, value: Any, kind: type[Any]) -> Any:
         if issubclass(kind, enum.Enum):
@@ -223,17 +255,21 @@ class _Copier:
             return f"{kind.__qualname__}: {value}"
         if hasattr(kind, "tolist") and getattr(value, "size", _MAX_NODES) < _MAX_NODES:  # numpy's
             return self.copy(value.tolist(), _MAX_DEPTH - _ARRAY_DEPTH)
+        if issubclass(kind, type) and hasattr(value, "model_json_schema"):
+            return value
         if callable(value) and hasattr(value, "__qualname__"):
             return f"{value.__module__}.{value.__qualname__}"
         text = repr(value)
         return text if len(text) <= _REPR_CHARS else text[:_REPR_CHARS] + "…"
 
     def _items(self, values: Iterable[Any], depth: int) -> list[Any]:
-        if isinstance(values, list) and len(values) > _MANY:
-            kinds = set(map(type, values))
-            if kinds <= {float, bool, types.NoneType}:
-                self.size += 8 * len(values)
-                return values.copy()
+        if (
+            isinstance(values, list)
+            and len(values) > _VECTOR
+            and set(map(type, values)) <= _SCALARS
+        ):
+            self.size += 8 * len(values)  # integers beyond 64 bits are mended on the worker
+            return values.copy()
         return [self.copy(value, depth + 1) for value in values]
 
     def _fields(self, items: Iterable[tuple[Any, Any]], depth: int) -> dict[str, Any]:
@@ -241,7 +277,7 @@ class _Copier:
         for key, value in items:
             if type(key) is not str:
                 self._warn("keys that are not text were converted")
-            fields[key if type(key) is str else str(key)] = self.copy(value, depth + 1)
+            fields[utf8(key)] = self.copy(value, depth + 1)
         return fields
 
     def _leaf(self, value: Any) -> Any:

@@ -7,7 +7,7 @@ from types import FrameType, TracebackType
 from typing import Any, Final
 
 from ollamatrace import guard
-from ollamatrace.records import Event
+from ollamatrace.records import Event, utf8
 
 _MAX_FRAMES: Final = 64
 _MAX_CALLERS: Final = 16
@@ -98,7 +98,7 @@ def _text(error: BaseException) -> str:
 
 
 def _message(error: BaseException) -> str:
-    return (_text(error) or "")[:_MAX_MESSAGE]
+    return utf8(_text(error) or "")[:_MAX_MESSAGE]
 
 
 def _frame(frame: FrameType, line: int) -> _Frame | None:

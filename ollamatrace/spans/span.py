@@ -16,6 +16,7 @@ from ollamatrace.records import (
     SpanRecord,
     Status,
     snapshot,
+    utf8,
 )
 from ollamatrace.records.plain import Plain, Snapshot
 from ollamatrace.settings import Capture
@@ -77,8 +78,8 @@ class Span:
 
     def __init__(self, owner: Owner, name: str, kind: str, parent: Span | None = None) -> None:
         self.owner = owner
-        self.name = name
-        self.kind = kind
+        self.name = utf8(name)
+        self.kind = utf8(kind)
         self.ended = False
         """Whether it is over; what is done to it then has no effect."""
         self.outer: Span | None = None
@@ -121,20 +122,25 @@ class Span:
 
     @inputs.setter
     def inputs(self, value: Any) -> None:
-        self._inputs = snapshot(value, self.owner.capture.max_leaf_bytes)
+        if not self.ended:
+            self._inputs = snapshot(value, self.owner.capture.max_leaf_bytes)
 
     def set(self, key: str, value: Any) -> None:
         """Set the attribute `key` to any value, taken as it is now."""
+        if self.ended:
+            return
         if self._attributes is None:
             self._attributes = {}
-        self._attributes[key] = snapshot(value, self.owner.capture.max_leaf_bytes)
+        self._attributes[utf8(key)] = snapshot(value, self.owner.capture.max_leaf_bytes)
 
     def event(self, name: str, attributes: dict[str, Any] | None = None) -> None:
         """Note that something happened now."""
+        if self.ended:
+            return
         if self._events is None:
             self._events = []
         taken = snapshot(attributes or {}, self.owner.capture.max_leaf_bytes)
-        self._events.append((name, self._start_ns + self._elapsed(), taken))
+        self._events.append((utf8(name), self._start_ns + self._elapsed(), taken))
 
     def __enter__(self) -> Self:
         self.begin()
@@ -147,8 +153,7 @@ class Span:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if span_var.get() is self:  # not so where a generator is closed from another context
-            span_var.set(self.outer)
+        self.leave()
         if error is None:
             self.end()
         else:
@@ -184,30 +189,47 @@ class Span:
         self._start_ns = time.time_ns()
         self._begun = time.perf_counter_ns()
 
+    def leave(self) -> None:
+        """Make the outer span current again."""
+        if span_var.get() is self:  # not so where a generator is closed from another context
+            span_var.set(self.outer)
+
     def end(self, status: Status = "OK", reason: EndReason = "returned") -> None:
         """End it, once: who comes second, in whichever thread, changes nothing."""
-        duration = self._elapsed()
-        pipeline = self.owner.pipeline
-        if pipeline.open.pop(self._id, None) is None or self._generation != process.generation:
-            return
-        self._duration_ns = duration
-        self._status = status
-        self._end_reason = reason
-        self._queue(pipeline)
-        self.ended = True
-        last_var.set(trace_hex(self._trace))
+        if self._end(status, reason, None):
+            last_var.set(trace_hex(self._trace))
 
     def fail(self, error: BaseException) -> None:
         """End it with an exception: as an error, or as cancelled."""
-        self._failure = _failure(error, self._start_ns + self._elapsed())
         if is_cancellation(error):
-            self.end("CANCELLED", "cancelled")
+            ended = self._end("CANCELLED", "cancelled", error)
         else:
-            self.end("ERROR", "error")
+            ended = self._end("ERROR", "error", error)
+        if ended:
+            last_var.set(trace_hex(self._trace))
 
     def abandon(self) -> None:
-        """End it because the program goes away and leaves it open."""
-        self.end("OK", "abandoned")
+        """End it because the program goes away and leaves it open.
+
+        The garbage collector comes here, maybe in the middle of a ``ContextVar.set``: CPython 3.11
+        crashes if another variable is set then. So no variable is touched.
+        """
+        self._end("OK", "abandoned", None)
+
+    def _end(self, status: Status, reason: EndReason, error: BaseException | None) -> bool:
+        """Do what ends have in common; says whether this is the one that counts."""
+        duration = self._elapsed()
+        pipeline = self.owner.pipeline
+        if pipeline.open.pop(self._id, None) is None or self._generation != process.generation:
+            return False
+        self.ended = True
+        self._duration_ns = duration
+        self._status = status
+        self._end_reason = reason
+        if error is not None:
+            self._failure = _failure(error, self._start_ns + duration)
+        self._queue(pipeline)
+        return True
 
     def finish(self) -> SpanRecord:
         """Make the record; called once, by the worker."""
@@ -227,9 +249,10 @@ class Span:
             ],
             session=self._session,
         )
-        for key, value in (self._attributes or {}).items():
+        # Copies: a late `set` in another thread must not change them in the middle.
+        for key, value in dict(self._attributes or {}).items():
             record.attributes[key] = _taken(value, record.warnings).value
-        for name, time_ns, value in self._events or ():
+        for name, time_ns, value in tuple(self._events or ()):
             attributes = _taken(value, record.warnings).value
             record.events.append({"name": name, "time_ns": time_ns, "attributes": attributes})
         if self._inputs is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,8 @@ _WRITE_WAIT_MS: Final = 50
 _OPEN_WAIT_S: Final = 1.0
 """Longer: another process may just be creating the file."""
 _READ_WAIT_S: Final = 5.0
+_LOOKS: Final = 4
+_LOOK_AGAIN_S: Final = 0.02
 _CACHE_KIB: Final = 16 * 1024
 
 
@@ -25,12 +28,16 @@ def explained(path: Path, doing: str) -> Generator[None]:
 
     Raises:
         ConfigError: the file is not an SQLite database.
+        ValueError: what was to be written has a form that no record has.
         StoreError: anything else that went wrong.
     """
     try:
         yield
     except StoreError:
         raise
+    except (sqlite3.IntegrityError, sqlite3.InterfaceError, sqlite3.ProgrammingError) as error:
+        # What was to be written is at fault, not the file: trying again would not help.
+        raise ValueError(f"the store cannot hold such a span: {error}") from error
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
             raise ConfigError(
@@ -101,9 +108,18 @@ def _refuse_foreign(path: Path) -> None:
     # `immutable` takes no lock and makes no file: another program's database stays as it is, down
     # to its WAL. Reading the header with open() instead would, on closing, drop the locks that
     # this process holds on the file.
-    connection = _connect(path, "mode=ro&immutable=1", _READ_WAIT_S)
-    with contextlib.closing(connection):
-        version(connection, path)
+    # Without locks it may see a file that another process is just creating, so it looks again.
+    for attempt in range(_LOOKS):
+        connection = _connect(path, "mode=ro&immutable=1", _READ_WAIT_S)
+        with contextlib.closing(connection):
+            try:
+                version(connection, path)
+            except (ConfigError, sqlite3.DatabaseError):
+                if attempt == _LOOKS - 1:
+                    raise
+            else:
+                return
+        time.sleep(_LOOK_AGAIN_S)
 
 
 def _connect(path: Path, query: str, timeout: float) -> sqlite3.Connection:

@@ -73,9 +73,10 @@ def version(connection: sqlite3.Connection, path: Path) -> int:
     Raises:
         ConfigError: it is another program's file, or a newer ollamatrace wrote it.
     """
+    # In this order: another process may create the tables in between.
+    if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
+        return 0
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
-            return 0
         raise ConfigError(f"{path} is the database of another program; choose another path")
     found = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if found > len(MIGRATIONS):

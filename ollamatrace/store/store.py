@@ -62,6 +62,7 @@ class Store:
         Raises:
             ConfigError: the path is that of another program's file, or of a newer version's.
             StoreError: the file cannot be written; locked by another for more than 50 ms, say.
+            ValueError: a record has a field of a type that records do not have.
         """
         rows: list[Row] = []
         for record in records:

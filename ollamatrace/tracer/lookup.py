@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 import weakref
@@ -84,6 +85,10 @@ class Registry:
                 self._environment = tracer
             return self._environment
 
+    def after_fork(self) -> None:
+        """Take a new lock in the child: a thread that it does not have may hold the old one."""
+        self._lock = threading.RLock()
+
     def _forget(self, gone: weakref.ref[Tracer]) -> None:
         with self._lock:
             self._live = [ref for ref in self._live if ref is not gone]
@@ -110,3 +115,6 @@ def _make() -> Tracer | None:
 
 
 registry: Final = Registry()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=registry.after_fork)

@@ -6,7 +6,7 @@ import datetime as dt
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from ollamatrace import guard
 from ollamatrace.destinations import Backend, Query, open_sink
@@ -70,10 +70,11 @@ class Tracer:
         registry.add(self)
 
     def _open(self, server: Server, experiment: str) -> list[Sink]:
-        servers = [server] if server is None or isinstance(server, str) else list(server)
+        servers: list[Any] = list(server) if isinstance(server, list | tuple) else [server]
         if not servers:
             raise ConfigError("server=[] names no destination; leave it out for the embedded store")
-        return [open_sink(one, experiment) for one in servers]
+        sinks = [open_sink(one, experiment) for one in servers]
+        return list({sink.url: sink for sink in sinks}.values())
 
     def __repr__(self) -> str:
         urls = ", ".join(sink.url for sink in self._sinks)

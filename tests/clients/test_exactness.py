@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import contextvars
 import gc
+import json
 import threading
 
 import ollama
+import openai
+import pydantic
 import pytest
 
 from ollamatrace import Capture, TracedClient
+from ollamatrace.cli.replay import ReplayServer
 from ollamatrace.testing import MemoryTracer
 from tests.exchanges import arguments, load
 
@@ -77,20 +82,24 @@ def test_response_messages_in_the_next_call_are_as_sent(openai_client, tracer):
     assert "refusal" not in sent  # nobody set it, so the SDK does not send it
 
 
-def test_ollama_messages_and_functions(ollama_client, tracer):
+def test_ollama_messages_and_functions(replay, tracer):
     def get_weather(city: str) -> str:
         """Weather now in a city."""
         return city
 
-    client = TracedClient(ollama_client("ollama-native/chat"), tracer=tracer)
-    client.chat(
-        model="gemma3:270m",
-        messages=[ollama.Message(role="user", content="Hi")],
-        tools=[get_weather],
-    )
+    server, _ = replay("ollama-native/chat")
+    bare = ollama.Client(host=server.url)
+    with bare._client:
+        TracedClient(bare, tracer=tracer).chat(
+            model="gemma3:270m",
+            messages=[ollama.Message(role="user", content="Hi")],
+            tools=[get_weather],
+        )
     [record] = tracer.finished()
     assert record.inputs["messages"] == [{"role": "user", "content": "Hi"}]
-    assert record.inputs["tools"][0].endswith("get_weather")
+    sent = json.loads(server.requests[-1].body)["tools"]
+    assert record.inputs["tools"] == sent
+    assert sent[0]["function"]["name"] == "get_weather"
 
 
 @pytest.mark.parametrize(
@@ -139,3 +148,49 @@ def test_a_failing_recorder_does_not_stop_the_call(ollama_client, tracer, monkey
             answer = contextvars.copy_context().run(client.chat, **NATIVE)
             assert answer.message.content == " The capital of France is Paris."
     assert "ollamatrace failed" in caplog.text
+
+
+def test_an_output_schema_given_as_a_class(openai_client, tracer):
+    class City(pydantic.BaseModel):
+        name: str
+
+    client = TracedClient(openai_client("ollama-v1/json_schema"), tracer=tracer)
+    given = {"model": CHAT["model"], "messages": CHAT["messages"]}
+    with contextlib.suppress(openai.OpenAIError, pydantic.ValidationError):
+        client.chat.completions.parse(**given, response_format=City)
+    [record] = tracer.finished()
+    assert record.inputs == {**given, "response_format": City.model_json_schema()}
+
+
+def test_many_vectors_are_whole(openai_client, tracer):
+    """An answer of more numbers than there may be values."""
+    from openai.types import CreateEmbeddingResponse
+
+    bare = openai_client("ollama-v1/embeddings_float_batch")
+    vectors = [{"object": "embedding", "index": n, "embedding": [0.5] * 768} for n in range(300)]
+    answer = CreateEmbeddingResponse.construct(
+        object="list", model="m", data=vectors, usage={"prompt_tokens": 3, "total_tokens": 3}
+    )
+    embeddings = TracedClient(bare, tracer=tracer).embeddings
+    embeddings._post = lambda *_args, **_more: answer
+    assert embeddings.create(model="m", input="x") is answer
+    [record] = tracer.finished()
+    assert record.outputs == answer.model_dump()
+    assert record.usage.total_tokens == 3
+    assert not record.warnings
+
+
+def test_a_subclass_whose_call_makes_other_calls(replay, tracer):
+    class Mine(ollama.Client):
+        def chat(self, *args, **kwargs):
+            self.embed(model="gemma3-embed:270m", input="hello")
+            return super().chat(*args, **kwargs)
+
+    exchanges = [load(f"ollama-native/{name}")["exchanges"][0] for name in ("embed", "chat")]
+    with ReplayServer(exchanges, pace=0) as server:
+        bare = Mine(host=server.url)
+        with bare._client:
+            TracedClient(bare, tracer=tracer).chat(**NATIVE)
+    embed, chat = tracer.finished()
+    assert embed.parent_id == chat.span_id
+    assert embed.provider == "ollama"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections.abc
+import contextlib
 import gc
 import inspect
 import threading
@@ -235,31 +236,86 @@ def test_a_long_stream_is_handed_over_in_parts(replay_lines, tracer):
     assert record.end_reason == "exhausted"
 
 
+def test_half_a_character_in_each_of_two_chunks(replay_lines, tracer):
+    line = '{{"model":"m","message":{{"role":"assistant","content":"{}"}},"done":{}}}\n'
+    lines = [line.format("\\ud83d", "false"), line.format("\\ude00 \\ud83d", "true")]
+    client = TracedClient(replay_lines(lines), tracer=tracer)
+    list(client.chat(model="m", messages=[], stream=True))
+    [record] = tracer.finished()
+    assert text(record) == "😀 \\ud83d"
+    record.line()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        """{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","function":
+        {"name":"f","arguments":{"a":1}}}]}}]}""".replace("\n", ""),
+        '"text"',
+        "[1]",
+        '{"choices":[{"index":"x","delta":{"content":""}}]}',
+        '{"choices":[{"index":0,"delta":{"content":5}}]}',
+        '{"choices":"none","big":123456789012345678901234567890}',
+    ],
+)
+def test_odd_chunks_do_not_take_the_others_with_them(odd, openai_lines, tracer):
+    good = '{"choices":[{"index":0,"delta":{"content":"Hi"}}]}'
+    end = '{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'
+    bare = openai_lines([f"data: {line}\n\n" for line in (good, odd, end, "[DONE]")])
+    client = TracedClient(bare, tracer=tracer)
+    chunks = list(client.chat.completions.create(model="m", messages=[], stream=True))
+    [record] = tracer.finished()
+    assert record.timing.chunks == len(chunks) == 3
+    assert record.end_reason == "exhausted"
+    message = record.outputs["choices"][0]["message"]
+    assert message["content"] == "Hi"
+    if "arguments" in odd:
+        assert message["tool_calls"][0]["function"]["arguments"] == '{"a":1}'
+    record.line()
+
+
 @pytest.fixture
-def replay_lines():
-    """A bare `ollama.Client` whose server streams these lines."""
+def lines_server():
+    """A server that streams these lines to any chat."""
     from ollamatrace.cli.replay import ReplayServer
 
-    opened = []
+    with contextlib.ExitStack() as stack:
 
-    def start(lines):
-        exchange = {
-            "request": {"line": "POST /api/chat HTTP/1.1", "headers": [], "body": None},
-            "response": {
-                "line": "HTTP/1.1 200 OK",
-                "headers": [["Content-Type", "application/x-ndjson"]],
-                "framing": "chunked",
-                "headers_at_ms": 0,
-                "end_ms": 0,
-                "chunks": [{"t_ms": 0, "text": line} for line in lines],
-            },
-        }
-        server = ReplayServer([exchange], pace=0).__enter__()
-        client = ollama.Client(host=server.url)
-        opened.append((server, client))
-        return client
+        def start(path, lines):
+            exchange = {
+                "request": {"line": f"POST {path} HTTP/1.1", "headers": [], "body": None},
+                "response": {
+                    "line": "HTTP/1.1 200 OK",
+                    "headers": [["Content-Type", "text/event-stream"]],
+                    "framing": "chunked",
+                    "headers_at_ms": 0,
+                    "end_ms": 0,
+                    "chunks": [{"t_ms": 0, "text": line} for line in lines],
+                },
+            }
+            return stack.enter_context(ReplayServer([exchange], pace=0))
 
-    yield start
-    for server, client in opened:
-        client._client.close()
-        server.__exit__(None, None, None)
+        yield start
+
+
+@pytest.fixture
+def openai_lines(lines_server):
+    with contextlib.ExitStack() as stack:
+
+        def start(lines):
+            url = lines_server("/v1/chat/completions", lines).url + "/v1"
+            return stack.enter_context(openai.OpenAI(base_url=url, api_key="x"))
+
+        yield start
+
+
+@pytest.fixture
+def replay_lines(lines_server):
+    with contextlib.ExitStack() as stack:
+
+        def start(lines):
+            client = ollama.Client(host=lines_server("/api/chat", lines).url)
+            stack.enter_context(client._client)
+            return client
+
+        yield start

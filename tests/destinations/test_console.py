@@ -25,3 +25,10 @@ def test_lines(replay, capsys):
     assert one.endswith("Chat (gemma3:270m) 13 → 8 tokens")
     assert " OK " in one
     assert two.endswith("mine error ValueError: bad")
+
+
+def test_what_would_move_the_cursor_is_not_written(capsys):
+    with Tracer("console:") as tracer, tracer.span("a\x1b[2Jb\nc"):
+        pass
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith("a�[2Jb�c")

@@ -25,6 +25,8 @@ class Destination:
         self.names = []
         self.down = False
         self.poison = set()
+        self.down_at = set()
+        self.writes = 0
         self.gate = threading.Event()
         self.gate.set()
         self.closed = 0
@@ -34,6 +36,11 @@ class Destination:
         assert self.gate.wait(DEADLINE_S)
         if self.down:
             raise StoreError("down")
+        self.writes += 1
+        names = {record.name for record in records}
+        if len(names) == 1 and names & self.down_at:
+            self.down_at = set()
+            raise StoreError("down for a moment")
         if any(record.name in self.poison for record in records):
             raise RuntimeError("poison")
         self.names += [record.name for record in records]
@@ -307,3 +314,31 @@ def test_delay_is_how_soon_spans_leave():
     with tracer_with(destination, delivery=Delivery(delay_s=0.01)) as tracer:
         end_spans(tracer, "leaves")
         assert destination.wrote.wait(DEADLINE_S)
+
+
+def test_spans_leave_in_batches():
+    destination = Destination()
+    with tracer_with(destination, delivery=Delivery(delay_s=0.5)) as tracer:
+        end_spans(tracer, *(str(n) for n in range(400)))
+        assert tracer.flush().delivered == 400
+        assert destination.writes <= 5
+        assert worker._wakes.qsize() <= 5
+
+
+def test_a_destination_that_goes_down_at_a_poison_span_loses_only_that(monkeypatch):
+    monkeypatch.delenv("OLLAMATRACE_STRICT")
+    destination = Destination()
+    destination.poison = {"bad"}
+    destination.down_at = {"b"}  # refuses once, when it is written alone
+    with tracer_with(destination) as tracer:
+        end_spans(tracer, "a", "bad", "b", "c")
+        report = balanced(tracer.flush())
+        assert (report.delivered, report.reasons) == (3, {"rejected": 1})
+    assert destination.names == ["a", "b", "c"]
+
+
+def test_flush_and_the_account_agree(tracer):
+    """Whoever is told that all has arrived finds it in the account, too."""
+    for _ in range(300):
+        end_spans(tracer, "a")
+        assert tracer.flush().pending == 0

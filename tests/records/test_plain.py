@@ -100,6 +100,35 @@ def test_fields_that_nobody_set_are_left_out_where_the_sdk_leaves_them_out():
     assert taken({"m": Model(a=2), "s": {1}}, exclude_unset=True) == {"m": {"a": 2}, "s": [1]}
 
 
+class Secretive(pydantic.BaseModel):
+    shown: str
+    hidden: str = pydantic.Field(default="S3CRET", exclude=True)
+    number: int = 1
+
+    @pydantic.field_serializer("number")
+    def as_text(self, number):
+        return f"#{number}"
+
+
+@pytest.mark.parametrize("neighbour", [1, {2}, b"x", "x" * 5000])
+def test_a_models_own_ways_are_kept_on_both_ways(neighbour):
+    given = {"model": Secretive(shown="x"), "neighbour": neighbour}
+    assert taken(given)["model"] == {"shown": "x", "number": "#1"}
+
+
+def test_a_model_class_is_its_schema():
+    assert taken({"format": Model, "odd": {1}}) == {
+        "format": Model.model_json_schema(),
+        "odd": [1],
+    }
+
+
+def test_many_numbers_are_copied_whole():
+    value = {"vectors": [[0.5] * 384 for _ in range(1000)], "tokens": list(range(100_000))}
+    assert taken(value) == value
+    assert taken([*range(20), 2**70]) == [*range(20), str(2**70)]
+
+
 def test_a_cycle_is_cut_and_named():
     value = {"name": "loop"}
     value["self"] = value

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import enum
 import gc
 import threading
+import uuid
 
+import pydantic.dataclasses
 import pytest
 import trio
 
-from ollamatrace import Tracer, current_span, last_trace_id, session, span
+from ollamatrace import Tracer, current_span, last_trace_id, session, span, sync
 from ollamatrace.testing import MemoryTracer
 
 
@@ -241,3 +244,83 @@ def test_disabled_by_the_environment(monkeypatch):
         with tracer.span("silent"):
             pass
         assert tracer.stats().accepted == 0
+
+
+def test_an_ended_span_does_not_change(tracer):
+    with span("a") as ended:
+        ended.inputs = "before"
+    ended.inputs = "after"
+    ended.set("late", 1)
+    ended.event("late")
+    ended.fail(ValueError("late"))
+    [record] = tracer.finished()
+    assert (record.inputs, record.attributes, record.events) == ("before", {}, [])
+    assert (record.status, record.status_message) == ("OK", "")
+
+
+def test_setting_in_one_thread_while_the_worker_reads(tracer):
+    for _ in range(30):
+        with span("a") as one:
+            setting = threading.Thread(target=lambda: [one.set(str(n), n) for n in range(300)])
+            setting.start()
+        setting.join()
+    assert len(tracer.finished()) == 30
+
+
+class Kind(enum.Enum):
+    AGENT = "AGENT"
+
+
+@pytest.mark.parametrize("odd", [None, 5, Kind.AGENT, uuid.UUID(int=1), "\ud83d", b"x"])
+def test_names_kinds_and_sessions_of_any_type_are_stored(odd, tmp_path):
+    with Tracer(f"sqlite:///{tmp_path}/x.db") as tracer:
+        with session(odd), tracer.span(odd, kind=odd) as one:
+            one.set(odd, 1)
+            one.event(odd)
+        report = tracer.flush()
+        assert (report.delivered, report.dropped) == (1, 0)
+        [trace] = sync.search_traces()
+        assert trace.root.name == trace.root.kind == trace.root.session
+        assert trace.root.line()
+
+
+class HostileMeta(type):
+    def __getattr__(cls, name):
+        raise RuntimeError
+
+    def __hash__(cls):
+        raise RuntimeError
+
+
+class Hostile(metaclass=HostileMeta):
+    def __getattribute__(self, name):
+        raise RuntimeError
+
+
+@pydantic.dataclasses.dataclass
+class Point:
+    x: int
+
+
+@pytest.mark.parametrize("make", [lambda: Hostile(), lambda: Point(1), lambda: Point])
+def test_values_of_any_type_leave_the_program_alone(make, tracer):
+    odd = make()
+    with span("a") as one:
+        one.inputs = odd
+        one.set("k", odd)
+        one.event("e", {"k": odd})
+        one.outputs = {"k": [odd]}
+    [record] = tracer.finished()
+    assert record.inputs
+    assert record.outputs["k"] == [record.inputs]
+    record.line()
+
+
+def test_a_collected_span_leaves_the_last_trace_alone(tracer):
+    with span("a") as a:
+        pass
+    lost = tracer.span("b")
+    lost.begin()
+    lost.abandon()
+    assert last_trace_id() == a.trace_id
+    assert len(tracer.finished()) == 2

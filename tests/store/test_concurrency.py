@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from ollamatrace.errors import StoreError
 from ollamatrace.store import Store, schema
 from ollamatrace.store import store as store_module
 from tests.store.samples import TRACE, conversation, span
@@ -47,7 +46,7 @@ def test_pause_is_called_between_spans_while_the_file_is_not_locked(store):
 
 def test_a_batch_is_written_whole_or_not_at_all(store):
     store.write([span(1)], experiment="e")
-    with pytest.raises(StoreError, match="NOT NULL"):
+    with pytest.raises(ValueError, match="NOT NULL"):
         store.write([span(2), span(3, name=None)], experiment="e")
     assert len(store.get(TRACE).spans) == 1
 

@@ -145,6 +145,8 @@ def test_a_tracking_uri_that_is_no_server_is_passed_over(client, monkeypatch, ca
         ("sqlite:///:memory:", "sqlite:///traces.db"),
         ("sqlite:////tmp", "folder"),
         ([], "embedded store"),
+        (5, "no text"),
+        ([b"x"], "no text"),
     ],
 )
 def test_a_wrong_server_is_refused_and_the_fix_named(server, hint, client):
@@ -169,6 +171,17 @@ def test_a_foreign_file_is_refused_and_left_alone(content, client, tmp_path):
     with pytest.raises(ConfigError, match=r"theirs\.db"):
         TracedClient(client, server=f"sqlite:///{path}")
     assert path.read_bytes() == before
+
+
+def test_the_same_place_has_one_tracer(client, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one = tracer_of(TracedClient(client, server="sqlite:///x.db"))
+    assert tracer_of(TracedClient(client, server=["sqlite:///x.db"])) is one
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert tracer_of(TracedClient(client, server="sqlite:///x.db")) is not one
+    with Tracer(["console:", "console:"]) as twice:
+        assert len(twice.stats().destinations) == 1
 
 
 def test_several_servers_at_once(client, tmp_path):

@@ -95,3 +95,9 @@ def listed(value: Any) -> list[Any]:
 def text_of(value: Any) -> str | None:
     """`value` if it is a text that is not empty."""
     return value if isinstance(value, str) and value else None
+
+
+def index_of(value: Mapping[str, Any]) -> int:
+    """Which of several it is; an absent or odd index is the first."""
+    index = value.get("index")
+    return index if isinstance(index, int) else 0

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
+
 from ollamatrace.clients.answers.answer import (
     Channel,
     Facts,
     Merger,
+    index_of,
     listed,
     mapping,
     part,
@@ -55,7 +58,7 @@ class _ChatMerger:
                 self._top[key] = value
         channel: Channel | None = None
         for choice in pieces(chunk, "choices"):
-            state = self._choices.setdefault(choice.get("index") or 0, _Choice())
+            state = self._choices.setdefault(index_of(choice), _Choice())
             channel = state.add(choice) or channel
         return channel
 
@@ -113,7 +116,9 @@ class _Choice:
                 inner = merged.setdefault(name, {})
                 for field, text in mapping(value).items():
                     if field in {"arguments", "input"}:
-                        inner[field] = inner.get(field, "") + (text or "")
+                        # Some servers send the arguments as an object where a text belongs.
+                        more = text if isinstance(text, str | None) else orjson.dumps(text).decode()
+                        inner[field] = inner.get(field, "") + (more or "")
                     elif text is not None:
                         inner.setdefault(field, text)
             elif name != "index" and value is not None:

@@ -13,6 +13,7 @@ from ollamatrace.clients.answers.answer import (
     Channel,
     Facts,
     Merger,
+    index_of,
     listed,
     part,
     pieces,
@@ -44,7 +45,7 @@ class _CompletionMerger:
                 self._top[key] = value
         channel: Channel | None = None
         for choice in pieces(chunk, "choices"):
-            index = choice.get("index") or 0
+            index = index_of(choice)
             merged = self._choices.setdefault(index, {**choice, "text": "", "logprobs": None})
             merged["text"] += choice.get("text") or ""
             merged["finish_reason"] = choice.get("finish_reason") or merged.get("finish_reason")
