@@ -14,7 +14,8 @@ from typing import Any, Final
 from ollamatrace.clients.answers import Channel, Facts, Merger
 from ollamatrace.clients.binding import Binding
 from ollamatrace.clients.endpoints import Endpoint
-from ollamatrace.clients.streams import is_stream, traced_stream
+from ollamatrace.clients.forms import form_of
+from ollamatrace.clients.streams import traced_stream
 from ollamatrace.clients.tools import as_sent
 from ollamatrace.context import span_var
 from ollamatrace.guard import shielded
@@ -72,11 +73,12 @@ class Call(Span):
     def succeed(self, result: Any) -> Any:
         """Take what the SDK gave; returns the traced stream that the program gets, if it is one."""
         self.leave()
-        if hasattr(result, "http_response"):  # with_raw_response, with_streaming_response
-            self._take_raw(result)
-        elif is_stream(result):
+        form = form_of(result)
+        if form == "stream":
             self._count = 0
             return traced_stream(result, self)
+        if form == "raw":
+            self._take_raw(result)
         else:
             self._outputs = snapshot(result, self.owner.capture.max_leaf_bytes)
         self.end()

@@ -53,12 +53,6 @@ def traced_stream(stream: Any, listener: Listener) -> Any:
     return traced
 
 
-def is_stream(result: Any) -> bool:
-    """Whether an SDK returned something to be read piece by piece."""
-    kind = type(result)
-    return hasattr(kind, "__next__") or hasattr(kind, "__anext__")
-
-
 def _subclass(kind: type[Any]) -> type[Any]:
     made = _subclasses.get(kind)
     return _make_subclass(kind) if made is None else made

@@ -63,7 +63,7 @@ def test_an_agent(make):
     assert 'File "x.py", line 3' in cells(text, "stack")
     assert cells(text, "warning") == "the prompt was cut"
     assert "first token 52 ms" in cells(text, "times")
-    assert "40.0/s tokens" in cells(text, "times")
+    assert "40.0 tokens/s" in cells(text, "times")
     assert "8 chunks" in cells(text, "times")
 
 

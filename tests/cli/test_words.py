@@ -37,7 +37,7 @@ def test_counts_are_absent_or_numbers():
     assert figures.tokens(None, None) == "–"
     assert figures.tokens(0, None) == "0 → –"
     assert figures.tokens(1234, 8) == "1,234 → 8"
-    assert figures.rate(8, 200 * MS) == "40.0/s"
+    assert figures.rate(8, 200 * MS) == "40.0 tokens/s"
     assert figures.rate(8, 0) == figures.rate(None, MS) == "–"
     assert [figures.size(n) for n in (12, 12_345, 1_234_567)] == ["12 bytes", "12 kB", "1.2 MB"]
 

@@ -302,7 +302,7 @@ class Point:
     x: int
 
 
-@pytest.mark.parametrize("make", [lambda: Hostile(), lambda: Point(1), lambda: Point])
+@pytest.mark.parametrize("make", [Hostile, lambda: Point(1), lambda: Point])
 def test_values_of_any_type_leave_the_program_alone(make, tracer):
     odd = make()
     with span("a") as one:

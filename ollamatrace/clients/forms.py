@@ -1,0 +1,30 @@
+"""In which of three forms an SDK gave its answer."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+Form = Literal["answer", "stream", "raw"]
+
+_forms: Final[dict[type[Any], Form]] = {}
+
+
+def form_of(result: Any) -> Form:
+    """The form of `result`: an answer, a stream of its parts, or a response not yet parsed.
+
+    It is the same for all objects of a class, and looking for an attribute that a pydantic model
+    does not have takes microseconds: so each class is looked at once.
+    """
+    kind = type(result)  # pyright: ignore[reportUnknownVariableType]
+    form = _forms.get(kind)  # pyright: ignore[reportUnknownArgumentType]
+    if form is None:
+        form = _forms[kind] = _look_at(result)
+    return form
+
+
+def _look_at(result: Any) -> Form:
+    if hasattr(result, "http_response"):  # with_raw_response, with_streaming_response
+        return "raw"
+    if hasattr(result, "__next__") or hasattr(result, "__anext__"):
+        return "stream"
+    return "answer"
