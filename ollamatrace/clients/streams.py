@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import AsyncGenerator, Generator
 from types import TracebackType
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from ollamatrace.spans import is_cancellation
 
@@ -154,8 +154,11 @@ class _AsyncWays:
         self._ollamatrace.abandon()
 
 
-class _TracedGenerator(Generator[Any, Any, Any]):
+class _Wrapped:
+    """What wrapped generators of both kinds have in common."""
+
     __slots__ = ("__weakref__", "_generator", "_listener")
+    _class: ClassVar[type]
 
     def __init__(self, generator: Any, listener: Listener) -> None:
         self._generator = generator
@@ -163,13 +166,21 @@ class _TracedGenerator(Generator[Any, Any, Any]):
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return types.GeneratorType
+        return self._class
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._generator, name)
 
     def __repr__(self) -> str:
         return repr(self._generator)
+
+    def __del__(self) -> None:
+        self._listener.abandon()
+
+
+class _TracedGenerator(_Wrapped, Generator[Any, Any, Any]):
+    __slots__ = ()
+    _class = types.GeneratorType
 
     def __next__(self) -> Any:
         return self._step(self._generator.__next__)
@@ -186,9 +197,6 @@ class _TracedGenerator(Generator[Any, Any, Any]):
         finally:
             self._listener.end("OK", "closed")
 
-    def __del__(self) -> None:
-        self._listener.abandon()
-
     def _step(self, step: Any, *args: Any) -> Any:
         try:
             item = step(*args)
@@ -202,22 +210,9 @@ class _TracedGenerator(Generator[Any, Any, Any]):
         return item
 
 
-class _TracedAsyncGenerator(AsyncGenerator[Any, Any]):
-    __slots__ = ("__weakref__", "_generator", "_listener")
-
-    def __init__(self, generator: Any, listener: Listener) -> None:
-        self._generator = generator
-        self._listener = listener
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return types.AsyncGeneratorType
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._generator, name)
-
-    def __repr__(self) -> str:
-        return repr(self._generator)
+class _TracedAsyncGenerator(_Wrapped, AsyncGenerator[Any, Any]):
+    __slots__ = ()
+    _class = types.AsyncGeneratorType
 
     async def __anext__(self) -> Any:
         return await self._step(self._generator.__anext__())
@@ -233,9 +228,6 @@ class _TracedAsyncGenerator(AsyncGenerator[Any, Any]):
             await self._generator.aclose()
         finally:
             self._listener.end("OK", "closed")
-
-    def __del__(self) -> None:
-        self._listener.abandon()
 
     async def _step(self, step: Any) -> Any:
         try:

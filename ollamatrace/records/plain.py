@@ -174,7 +174,7 @@ def _has_own_ways(kind: type[Any]) -> bool:
     if known is None:
         ways = kind.__pydantic_decorators__
         known = bool(ways.field_serializers or ways.model_serializers or ways.computed_fields)
-        known = known or any(field.exclude for field in kind.__pydantic_fields__.values())
+        known = known or any(field.exclude for field in kind.model_fields.values())
         _own_ways[kind] = known
     return known
 
@@ -234,11 +234,9 @@ class _Copier:
             dumped = value.model_dump(warnings=False, exclude_unset=self._exclude_unset)
             return dict(dumped)
         extra: dict[str, Any] = value.__pydantic_extra__ or {}
-        fields: dict[str, Any] = {**value.__dict__, **extra}
-        if not self._exclude_unset:
-            return fields
-        given = value.__pydantic_fields_set__
-        return {key: fields[key] for key in fields if key in given or key in extra}
+        shown = value.__pydantic_fields_set__ if self._exclude_unset else kind.model_fields
+        fields = {key: item for key, item in value.__dict__.items() if key in shown}
+        return {**fields, **extra}
 
     def _readable(self, value: Any, kind: type[Any]) -> Any:
         if issubclass(kind, enum.Enum):

@@ -116,6 +116,12 @@ def test_a_models_own_ways_are_kept_on_both_ways(neighbour):
     assert taken(given)["model"] == {"shown": "x", "number": "#1"}
 
 
+def test_only_the_fields_of_a_model_are_taken():
+    model = Model(a=2)
+    model.__dict__["_request_id"] = "of the SDK"
+    assert plain(model, LIMIT).content().value == {"a": 2, "b": None}
+
+
 def test_a_model_class_is_its_schema():
     assert taken({"format": Model, "odd": {1}}) == {
         "format": Model.model_json_schema(),
