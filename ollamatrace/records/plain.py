@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import collections
-import contextlib
 import dataclasses
 import datetime as dt
 import decimal
@@ -81,12 +80,17 @@ def snapshot(value: Any, max_leaf_bytes: int, *, exclude_unset: bool = False) ->
         exclude_unset: Leave out fields of pydantic models that nobody set, as the SDKs do when
             they send a model.
     """
-    with contextlib.suppress(Exception):  # the slow path takes whatever this one cannot
-        if not _is_large(value, min(max_leaf_bytes, LARGE_LEAF)):
+    limit = min(LARGE_LEAF, max_leaf_bytes)
+    try:
+        if not _is_large(value, limit):
+            if type(value) is dict:
+                return orjson.dumps(value, _encode_unset if exclude_unset else _encode_all)
             serializer = _serializer(value)
             if serializer is not None:
                 return serializer(value, warnings=False, exclude_unset=exclude_unset)
             return orjson.dumps(value, _encode_unset if exclude_unset else _encode_all)
+    except Exception:  # noqa: BLE001, S110  the slow path takes whatever this one cannot
+        pass
     return plain(value, max_leaf_bytes, exclude_unset=exclude_unset)
 
 
@@ -109,7 +113,7 @@ def _is_large(value: Any, limit: int) -> bool:  # noqa: C901, PLR0912  one pass,
         elif kind in _SCALARS:
             continue
         elif kind is dict:
-            add(node.values())
+            add(filter(None, node.values()))
         elif kind is list or kind is tuple:
             if len(node) > _VECTOR and type(node[0]) in _SCALARS:
                 numbers += len(node)
@@ -118,7 +122,7 @@ def _is_large(value: Any, limit: int) -> bool:  # noqa: C901, PLR0912  one pass,
             else:
                 add(node)
         elif hasattr(kind, "__pydantic_extra__"):
-            add(node.__dict__.values())
+            add(filter(None, node.__dict__.values()))
             if node.__pydantic_extra__:
                 add(node.__pydantic_extra__.values())
         else:
