@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import Annotated, Final
 
@@ -75,10 +76,11 @@ def run() -> None:
             stream.reconfigure(errors=safe.plain_errors())
     try:
         app(prog_name="ollamatrace")
-    except OllamatraceError as error:
+    except (OllamatraceError, OSError) as error:  # OSError: where the output goes is full, say
         from ollamatrace.cli import screen
 
         screen.note(f"error: {safe.one_line(str(error))}", "bold red")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer goes nowhere
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)

@@ -215,3 +215,27 @@ def test_help_does_not_import_what_it_does_not_need():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_full_disk_behind_the_output_is_one_line(run_to_full):
+    done = run_to_full("ls")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def run_to_full(environ, fill, path, make):
+    fill(make.chat(A, 1))
+
+    def command(*arguments):
+        with open("/dev/full", "w") as full:  # noqa: PTH123
+            return subprocess.run(
+                [sys.executable, "-m", "ollamatrace", *arguments, "--store", str(path)],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=60,
+            )
+
+    return command
