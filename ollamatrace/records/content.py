@@ -31,6 +31,11 @@ class Content:
         return self._value
 
     @property
+    def has_json(self) -> bool:
+        """Whether the JSON form is there already; making it takes long where leaves are big."""
+        return self._json is not None
+
+    @property
     def json(self) -> bytes:
         """The value as compact JSON in UTF-8."""
         if self._json is None:

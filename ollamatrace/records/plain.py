@@ -18,6 +18,7 @@ import datetime as dt
 import decimal
 import enum
 import pathlib
+import time
 import types
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -37,6 +38,7 @@ _MANY: Final = 4096
 """Elements of vectors above which they are copied, which is faster than to serialise them."""
 _MAX_DEPTH: Final = 100
 _MAX_NODES: Final = 200_000
+_PIECE: Final = 48 * 1024
 _ARRAY_DEPTH: Final = 8
 _REPR_CHARS: Final = 1000
 _INT_MIN: Final = -(2**63)
@@ -59,11 +61,17 @@ class Plain:
         """What was cut or converted, as sentences."""
 
     def content(self) -> Content:
-        """The value in its JSON form: blobs as base64, model classes as their JSON schema."""
+        """The value in its JSON form: blobs as base64, model classes as their JSON schema.
+
+        Where it is big, it stays a value, which whoever stores it takes apart before serialising:
+        one step over megabytes would hold the GIL, and with it the program, for milliseconds.
+        """
+        if self.size > LARGE_LEAF:
+            return Content(_mended(self._value))
         try:
             return Content(json=orjson.dumps(self._value, _late))
         except orjson.JSONEncodeError:
-            return Content(json=orjson.dumps(_mended(self._value), _late))
+            return Content(json=orjson.dumps(_mended(self._value)))
 
 
 Snapshot = bytes | Plain
@@ -157,8 +165,17 @@ def _encode(value: Any, *, exclude_unset: bool) -> orjson.Fragment:
 def _late(value: Any) -> Any:
     """Leaves that are shared as they are and converted here, on the worker."""
     if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
+        return _base64(value)
     return value.model_json_schema()  # the class of a pydantic model: an output schema
+
+
+def _base64(blob: bytes) -> str:
+    pieces: list[str] = []
+    for start in range(0, len(blob), _PIECE):
+        pieces.append(base64.b64encode(blob[start : start + _PIECE]).decode("ascii"))
+        if len(blob) > _PIECE:
+            time.sleep(0)  # lets the program run
+    return "".join(pieces)
 
 
 def _mended(value: Any) -> Any:
@@ -168,8 +185,12 @@ def _mended(value: Any) -> Any:
     if kind is dict:
         return {utf8(key): _mended(item) for key, item in value.items()}
     if kind is list:
+        if len(value) > _VECTOR and type(value[0]) is float:
+            return value
         return [_mended(item) for item in value]
-    return value if kind is not int or _INT_MIN <= value <= _INT_MAX else str(value)
+    if kind is int:
+        return value if _INT_MIN <= value <= _INT_MAX else str(value)
+    return value if kind in _SCALARS else _late(value)
 
 
 def _has_own_ways(kind: type[Any]) -> bool:

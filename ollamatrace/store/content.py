@@ -13,18 +13,23 @@ for a reference.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final, cast
 
 import orjson
 
 from ollamatrace.errors import StoreError
+from ollamatrace.records import Content
 
 _MARK: Final = "$ollamatrace"
 _MARK_BYTES: Final = _MARK.encode()
 _SMALL: Final = 1024
 """Bytes below which JSON is kept as it is, and a text stays in its place."""
 _HASH_BYTES: Final = 16
+_VECTOR: Final = 16
+"""Elements above which a list of numbers is serialised on its own."""
+_NUMBERS: Final = frozenset({int, float})
 
 Link = tuple[bytes, bytes]
 """The hash of a list prefix, and the JSON of its last element."""
@@ -47,12 +52,20 @@ def _hash(body: bytes) -> bytes:
 class Packer:
     """Takes the JSON of one span apart, without touching the database."""
 
-    __slots__ = ("lists", "texts")
+    __slots__ = ("_pause", "lists", "texts")
 
-    def __init__(self) -> None:
+    def __init__(self, pause: Callable[[], None]) -> None:
+        self._pause = pause
         self.texts: dict[bytes, bytes] = {}
         """The long texts by hash."""
         self.lists: list[list[Link]] = []
+
+    def pack_content(self, content: Content, *, lists: bool = False) -> bytes:
+        """The JSON of a content with references in it, made from the form that is there."""
+        if content.has_json:
+            return self.pack(content.json, lists=lists)
+        value = content.value
+        return orjson.dumps(self._top(value) if lists else self._packed(value))
 
     def pack(self, json: bytes, *, lists: bool = False) -> bytes:
         """The JSON with references in it; with `lists`, also for lists one level down."""
@@ -78,8 +91,12 @@ class Packer:
     def _packed(self, value: Any) -> Any:
         if isinstance(value, str):
             return value if len(value) < _SMALL else self._text("text", value.encode())
+        self._pause()
         if isinstance(value, list):
-            return [self._packed(item) for item in cast("list[object]", value)]
+            items = cast("list[object]", value)
+            if len(items) > _VECTOR and set(map(type, items)) <= _NUMBERS:
+                return orjson.Fragment(orjson.dumps(items))
+            return [self._packed(item) for item in items]
         if isinstance(value, dict):
             fields = cast("dict[str, Any]", value)
             packed = {key: self._packed(item) for key, item in fields.items()}
@@ -95,9 +112,7 @@ class Packer:
         links: list[Link] = []
         digest = bytes(_HASH_BYTES)
         for item in items:
-            body = orjson.dumps(item)
-            if len(body) >= _SMALL or _MARK_BYTES in body:
-                body = orjson.dumps(self._packed(item))
+            body = orjson.dumps(self._packed(item))
             digest = _hash(digest + body)
             links.append((digest, body))
         self.lists.append(links)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final, cast
@@ -67,8 +67,8 @@ class Row:
     lists: list[list[Link]]
 
 
-def encode(record: SpanRecord) -> Row:
-    """Encode a record, without touching the database."""
+def encode(record: SpanRecord, pause: Callable[[], None]) -> Row:
+    """Encode a record, without touching the database; `pause` is called now and then."""
     rest: dict[str, Any] = {}
     for name, default in _REST.items():
         value = getattr(record, name)
@@ -78,12 +78,12 @@ def encode(record: SpanRecord) -> Row:
         rest["usage"] = dict(record.usage)
     if record.timing:
         rest["timing"] = dict(record.timing)
-    packer = Packer()
+    packer = Packer(pause)
     values = (
         *_columns(record),
         packer.pack(orjson.dumps(rest)),
-        packer.pack(record.input_content.json, lists=True),
-        packer.pack(record.output_content.json),
+        packer.pack_content(record.input_content, lists=True),
+        packer.pack_content(record.output_content),
     )
     return Row(record.trace_id, record.start_ns, values, packer.texts, packer.lists)
 

@@ -66,7 +66,7 @@ class Store:
         """
         rows: list[Row] = []
         for record in records:
-            rows.append(encode(record))
+            rows.append(encode(record, pause))
             pause()
         if rows:
             with self._writing() as connection:

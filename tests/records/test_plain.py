@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import collections
 import dataclasses
 import datetime as dt
@@ -199,6 +200,19 @@ def test_big_leaves_are_shared():
     assert not isinstance(found, bytes)
     assert found._value["text"] is text
     assert found.size >= 200_000
+
+
+def test_what_is_big_stays_a_value_and_is_the_same():
+    value = {"text": "x\ud800" * 50_000, "blob": bytes(200_000), "big": 2**70, "v": [0.5] * 2000}
+    content = snapshot(value, 10**9).content()
+    assert not content.has_json
+    assert content.value == {
+        "text": "x\\ud800" * 50_000,
+        "blob": base64.b64encode(bytes(200_000)).decode(),
+        "big": str(2**70),
+        "v": [0.5] * 2000,
+    }
+    assert orjson.loads(content.json) == content.value
 
 
 def test_long_vectors_are_copied_whole():

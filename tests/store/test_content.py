@@ -73,6 +73,26 @@ def test_absent_is_not_empty(store):
 )
 def test_inputs_come_back(store, inputs):
     assert_same(store, span(inputs=inputs, outputs=inputs, attributes={"copy": inputs}))
+    value = Content(inputs)
+    assert_same(store, span(2, trace=8, input_content=value, output_content=Content(inputs)))
+    assert value.value == inputs
+
+
+def test_a_value_is_stored_as_its_json_is(store):
+    inputs = {"messages": [{"a": LONG, "v": [0.5] * 100}, {MARK: 1}], "x": [1, {MARK: LONG}] * 20}
+    store.write([span(1, inputs=inputs)], experiment="e")
+    before = (
+        rows(store.path, "SELECT count(*) FROM content"),
+        rows(store.path, "SELECT count(*) FROM link"),
+    )
+    store.write([span(2, input_content=Content(inputs))], experiment="e")
+    after = (
+        rows(store.path, "SELECT count(*) FROM content"),
+        rows(store.path, "SELECT count(*) FROM link"),
+    )
+    assert after == before
+    one, two = store.get(TRACE).spans
+    assert one.inputs == two.inputs == inputs
 
 
 @pytest.mark.parametrize(
