@@ -20,7 +20,7 @@ from ollamatrace.clients.tools import as_sent
 from ollamatrace.context import span_var
 from ollamatrace.guard import shielded
 from ollamatrace.ids import process
-from ollamatrace.records import Content, SpanRecord, plain, snapshot
+from ollamatrace.records import Content, SpanRecord, answer_snapshot, plain, snapshot
 from ollamatrace.spans import Span
 from ollamatrace.tracer import Tracer
 
@@ -80,7 +80,8 @@ class Call(Span):
         if form == "raw":
             self._take_raw(result)
         else:
-            self._outputs = snapshot(result, self.owner.capture.max_leaf_bytes)
+            take = snapshot if self.kind == "EMBEDDING" else answer_snapshot
+            self._outputs = take(result, self.owner.capture.max_leaf_bytes)
         self.end()
         return None
 

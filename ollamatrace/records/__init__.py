@@ -2,7 +2,7 @@
 
 from ollamatrace.records.content import Content, utf8
 from ollamatrace.records.counts import Timing, Usage
-from ollamatrace.records.plain import plain, snapshot
+from ollamatrace.records.plain import answer_snapshot, plain, snapshot
 from ollamatrace.records.span import EndReason, Event, Link, SpanRecord, Status, Trace
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Timing",
     "Trace",
     "Usage",
+    "answer_snapshot",
     "plain",
     "snapshot",
     "utf8",

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ollamatrace.records import plain, snapshot
+from ollamatrace.records import answer_snapshot, plain, snapshot
 
 LIMIT = 1000
 
@@ -258,3 +258,13 @@ anything = st.recursive(
 def test_nothing_raises_and_everything_is_json(value):
     assert isinstance(plain(value, LIMIT).content().json, bytes)
     taken(value)
+
+
+@pytest.mark.parametrize(
+    "value", [Model(a=2), Model(a=2, b="x" * 5000), {"a": {1}}, Hostile(), Secretive(shown="x")]
+)
+def test_an_answer_is_taken_as_any_value_is(value):
+    one, two = answer_snapshot(value, LIMIT), snapshot(value, LIMIT)
+    one = orjson.loads(one) if isinstance(one, bytes) else one.content().value
+    two = orjson.loads(two) if isinstance(two, bytes) else two.content().value
+    assert one == two
