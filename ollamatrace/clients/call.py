@@ -29,6 +29,9 @@ _PART_CHUNKS: Final = 64
 _CHUNK_BYTES: Final = 2048
 """About what one chunk takes as an object of the SDK."""
 
+_Chunk = tuple[int, Any]
+"""When a chunk came, on the performance counter, and the chunk."""
+
 
 class Call(Span):
     """The span of one call of a model."""
@@ -41,15 +44,13 @@ class Call(Span):
         "_first",
         "_merger",
         "_raw",
-        "_times",
     )
 
     def __init__(self, tracer: Tracer, name: str, endpoint: Endpoint, binding: Binding) -> None:
         super().__init__(tracer, name, endpoint.kind)
         self._endpoint = endpoint
         self._binding = binding
-        self._chunks: list[Any] = []
-        self._times: list[int] = []
+        self._chunks: list[_Chunk] = []
         self._count: int | None = None
         """How many chunks were received; ``None`` if it is no stream."""
         self._merger: Merger | None = None
@@ -93,17 +94,18 @@ class Call(Span):
 
     def chunk(self, item: Any) -> None:
         """Keep a chunk, by reference, and when it came."""
-        self._times.append(time.perf_counter_ns())
-        self._chunks.append(item)
+        self._chunks.append((time.perf_counter_ns(), item))
         if not len(self._chunks) % _PART_CHUNKS:
             self._hand_over()
 
     @shielded
     def _hand_over(self) -> None:
         if process.generation == self._generation and not self.ended:
-            part = _Part(self, self._chunks, self._times)
-            if self.owner.pipeline.put(part, _CHUNK_BYTES * len(self._chunks), spans=0):
-                self._chunks, self._times = [], []
+            while len(self._chunks) >= _PART_CHUNKS:
+                part = _Part(self, self._chunks[:_PART_CHUNKS])
+                if not self.owner.pipeline.put(part, _CHUNK_BYTES * _PART_CHUNKS, spans=0):
+                    return  # no room now: they stay here, and are offered again
+                del self._chunks[:_PART_CHUNKS]
 
     @shielded
     def _take_raw(self, result: Any) -> None:
@@ -115,15 +117,16 @@ class Call(Span):
 
     def _size(self) -> int:
         raw = 0 if self._raw is None else len(self._raw[0])
-        return super()._size() + raw + _CHUNK_BYTES * len(self._chunks)
+        # Chunks that found no room before are held anyway: they are let in with the span.
+        return super()._size() + raw + _CHUNK_BYTES * min(len(self._chunks), _PART_CHUNKS)
 
     # On the worker
 
-    def merge(self, chunks: list[Any], times: list[int]) -> None:
+    def merge(self, chunks: list[_Chunk]) -> None:
         """Put the next chunks to those before."""
         merger = self._merger = self._merger or self._endpoint.answer.merger()
         self._count = (self._count or 0) + len(chunks)
-        for item, time_ns in zip(chunks, times, strict=True):
+        for time_ns, item in chunks:
             channel = _merged(merger, item)
             if channel is not None:
                 self._first.setdefault("first_token_ns", time_ns - self._begun)
@@ -143,7 +146,7 @@ class Call(Span):
         return record
 
     def _finish_stream(self, record: SpanRecord) -> None:
-        self.merge(self._chunks, self._times)
+        self.merge(self._chunks)
         self._chunks = []
         for name, value in {**self._first, "chunks": self._count}.items():
             setattr(record.timing, name, value)
@@ -171,15 +174,14 @@ class Call(Span):
 class _Part:
     """Chunks of a stream that goes on."""
 
-    __slots__ = ("_call", "_chunks", "_times")
+    __slots__ = ("_call", "_chunks")
 
-    def __init__(self, call: Call, chunks: list[Any], times: list[int]) -> None:
+    def __init__(self, call: Call, chunks: list[_Chunk]) -> None:
         self._call = call
         self._chunks = chunks
-        self._times = times
 
     def finish(self) -> None:
-        self._call.merge(self._chunks, self._times)
+        self._call.merge(self._chunks)
 
 
 @shielded

@@ -18,6 +18,7 @@ from ollamatrace.records import SpanRecord
 from ollamatrace.settings import Delivery
 
 _BATCH_SPANS: Final = 512
+_BATCHES_A_TURN: Final = 4
 _GIVE_UP_S: Final = 1.0
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 
@@ -51,7 +52,11 @@ class Pipeline:
         self._told = on_warning
         self._pump_lock = threading.Lock()
         self._arrived = threading.Condition()
-        self._since_wake = 0
+        self._since_pump = 0
+        self._called = False
+        """The worker is woken for a full batch and has not begun yet."""
+        self.behind = False
+        """The last pump left something: the next is due at once."""
         self._dropped: Counter[str] = Counter()
         self._delivered = 0
         self._done = 0
@@ -65,17 +70,15 @@ class Pipeline:
     def put(self, item: Queued, size: int, spans: int = 1) -> bool:
         """Queue what has ended; says whether there was room. Never blocks, never raises."""
         reason = self._queue.put(item, size, spans)
-        if reason is not None:
-            if spans:
-                self._refused(reason)
-            return False
-        self._since_wake += 1
-        if self._since_wake >= _BATCH_SPANS:
-            self._since_wake = 0
+        self._since_pump += 1
+        if not self._called and (self._since_pump >= _BATCH_SPANS or self._queue.crowded):
+            self._called = True
             worker.wake(self, "full")
         elif worker.idle:
             worker.wake(self, "begun")
-        return True
+        if reason is not None and spans:
+            self._refused(reason)
+        return reason is None
 
     def flush(self, timeout: float, patience: float | None = None) -> FlushReport:
         """Wait until all that ended before this call has arrived or is lost.
@@ -111,7 +114,8 @@ class Pipeline:
 
     def release(self) -> None:
         """Let go of the destinations, now or, if something is still on its way, when it is not."""
-        self._queue.closed = True
+        with self._queue.lock:  # from here on nothing is let in
+            self._queue.closed = True
         self.retired = True
         if self.empty and self._pump_lock.acquire(blocking=False):
             try:
@@ -149,24 +153,37 @@ class Pipeline:
         return min((lane.retry_at for lane in self._lanes if lane.retry_at), default=0.0)
 
     def pump(self, pause: Callable[[], None], *, now: bool = False) -> bool:
-        """Bring everything on its way; says whether there was anything to do."""
+        """Bring some batches on their way; says whether there was anything to do.
+
+        Not everything: where spans end faster than they can be stored it would never come back,
+        and other tracers would wait for ever.
+        """
         if not self._pump_lock.acquire(blocking=False):
             return True  # another thread is at it
         try:
-            self._since_wake = 0
-            busy = False
-            while batch := self._next_batch(pause):
+            self._since_pump = 0
+            self._called = False
+            busy = self.behind = False
+            for turn in range(_BATCHES_A_TURN):
+                batch = self._next_batch(pause)
+                if batch is None:
+                    break
                 busy = True
+                self.behind = turn == _BATCHES_A_TURN - 1 and self.waiting
                 for lane in self._lanes:
                     lane.offer(batch)
                     lane.push(pause, self._told, now=False)
+                self._tell()
             for lane in self._lanes:
                 lane.push(pause, self._told, now=now)
         finally:
             self._pump_lock.release()
+        self._tell()
+        return busy
+
+    def _tell(self) -> None:
         with self._arrived:
             self._arrived.notify_all()
-        return busy
 
     def give_up(self) -> None:
         """Count as lost what no destination took, and release the destinations."""
@@ -187,7 +204,8 @@ class Pipeline:
         self._arrived = threading.Condition()
         self._queue.forget()
         self._dropped.clear()
-        self._delivered = self._done = 0
+        self._delivered = self._done = self._since_pump = 0
+        self._called = self.behind = False
         self.open.clear()
         for lane in self._lanes:
             lane.forget()

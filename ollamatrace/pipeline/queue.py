@@ -29,6 +29,8 @@ class SpanQueue:
         """Spans that are here or with a destination that has not kept them yet."""
         self.bytes = 0
         """The bytes of those."""
+        self.crowded = False
+        """More than half of the room is taken: it is time to make some."""
         self.refused: Counter[str] = Counter()
         """Spans that were not let in, by reason."""
 
@@ -36,6 +38,10 @@ class SpanQueue:
         """Let `item` in, or say why not: ``"queue_full"`` or ``"closed"``."""
         with self.lock:
             self.accepted += spans
+            self.crowded = (
+                2 * self.waiting >= self._delivery.max_spans
+                or 2 * (self.bytes + size) > self._delivery.max_bytes
+            )
             if self.closed:
                 reason = "closed"
             elif (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ollamatrace.pipeline.pipeline import Pipeline
 
 _IDLE_AFTER_S: Final = 5.0
+_LONGEST_S: Final = 3600.0
 _SLICE_NS: Final = 100_000
 _EXIT_S: Final = 5.0
 _EXIT_PATIENCE_S: Final = 0.5
@@ -127,8 +128,10 @@ class Worker:
         """Wait until there is something to do; says whether somebody waits for it."""
         now = time.monotonic()
         retries = [pipeline.retry_at for pipeline in self._pipelines if pipeline.retry_at]
-        delay = min((pipeline.delay_s for pipeline in self._pipelines), default=1.0)
-        if retries:
+        delay = min((pipeline.delay_s for pipeline in self._pipelines), default=_LONGEST_S)
+        if any(pipeline.behind for pipeline in self._pipelines):
+            delay = 0.0
+        elif retries:
             delay = min(delay, max(min(retries) - now, 0.001))
         elif quiet:
             self.idle = True
@@ -138,7 +141,7 @@ class Worker:
             self.idle = False
             if why != "begun":
                 return why == "flush"
-        return self._next_wake(delay) == "flush"
+        return self._next_wake(min(delay, _LONGEST_S)) == "flush"
 
     def _next_wake(self, timeout: float | None) -> Wake | None:
         """The most urgent of the wake-ups that are here, ``None`` if none came in `timeout` s."""

@@ -17,6 +17,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import math
 import pathlib
 import time
 import types
@@ -66,12 +67,12 @@ class Plain:
         Where it is big, it stays a value, which whoever stores it takes apart before serialising:
         one step over megabytes would hold the GIL, and with it the program, for milliseconds.
         """
-        if self.size > LARGE_LEAF:
-            return Content(_mended(self._value))
         try:
-            return Content(json=orjson.dumps(self._value, _late))
+            if self.size <= LARGE_LEAF:
+                return Content(json=orjson.dumps(self._value, _late))
         except orjson.JSONEncodeError:
-            return Content(json=orjson.dumps(_mended(self._value)))
+            pass  # what JSON cannot hold is mended
+        return Content(_mended(self._value))
 
 
 Snapshot = bytes | Plain
@@ -140,7 +141,7 @@ def _is_large(value: Any, limit: int) -> bool:  # noqa: C901, PLR0912  one pass,
         elif kind is dict:
             add(filter(None, node.values()))
         elif kind is list or kind is tuple:
-            if len(node) > _VECTOR and type(node[0]) in _SCALARS:
+            if len(node) > _VECTOR and set(map(type, node)) <= _SCALARS:
                 numbers += len(node)
                 if numbers > _MANY:
                     return True
@@ -183,7 +184,10 @@ def _late(value: Any) -> Any:
     """Leaves that are shared as they are and converted here, on the worker."""
     if isinstance(value, bytes):
         return _base64(value)
-    return value.model_json_schema()  # the class of a pydantic model: an output schema
+    try:
+        return value.model_json_schema()  # the class of a pydantic model: an output schema
+    except Exception:  # noqa: BLE001  a field that has no schema
+        return f"{value.__module__}.{value.__qualname__}"
 
 
 def _base64(blob: bytes) -> str:
@@ -202,11 +206,13 @@ def _mended(value: Any) -> Any:
     if kind is dict:
         return {utf8(key): _mended(item) for key, item in value.items()}
     if kind is list:
-        if len(value) > _VECTOR and type(value[0]) is float:
+        if set(map(type, value)) == {float} and all(map(math.isfinite, value)):
             return value
         return [_mended(item) for item in value]
     if kind is int:
         return value if _INT_MIN <= value <= _INT_MAX else str(value)
+    if kind is float:
+        return value if math.isfinite(value) else None  # as in JSON
     return value if kind in _SCALARS else _late(value)
 
 

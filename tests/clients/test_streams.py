@@ -14,7 +14,7 @@ import ollama
 import openai
 import pytest
 
-from ollamatrace import TracedClient, current_span, span
+from ollamatrace import Delivery, TracedClient, Tracer, current_span, span
 from tests.exchanges import arguments, load
 
 V1 = arguments(load("ollama-v1/chat_stream")["exchanges"][0])
@@ -234,6 +234,42 @@ def test_a_long_stream_is_handed_over_in_parts(replay_lines, tracer):
     assert record.timing.chunks == 501
     assert text(record) == "".join(f"{number} " for number in range(500))
     assert record.end_reason == "exhausted"
+
+
+def test_a_stream_that_found_no_room_fits_when_there_is_some(replay_lines):
+    line = '{{"model":"m","message":{{"role":"assistant","content":"{}"}},"done":{}}}\n'
+    lines = [line.format(f"{number} ", "false") for number in range(1000)]
+    bare = replay_lines([*lines, line.format("", "true")])
+    records = []
+
+    class Small(Tracer):
+        def _open(self, *_address):
+            return [Kept(records)]
+
+    with Small(delivery=Delivery(max_bytes=300_000)) as tracer:
+        pump = tracer.pipeline.pump
+        tracer.pipeline.pump = lambda *_args, **_more: False  # nothing leaves the queue
+        stream = TracedClient(bare, tracer=tracer).chat(model="m", messages=[], stream=True)
+        for _ in range(1000):
+            next(stream)
+        tracer.pipeline.pump = pump
+        pump(lambda: None)
+        list(stream)
+        assert tracer.flush().delivered == 1
+    assert text(records[0]) == "".join(f"{number} " for number in range(1000))
+
+
+class Kept:
+    url = "kept:"
+
+    def __init__(self, records):
+        self.records = records
+
+    def write(self, records, _pause):
+        self.records += records
+
+    def close(self):
+        pass
 
 
 def test_half_a_character_in_each_of_two_chunks(replay_lines, tracer):

@@ -27,6 +27,7 @@ class Destination:
         self.poison = set()
         self.down_at = set()
         self.writes = 0
+        self.pace_s = 0
         self.gate = threading.Event()
         self.gate.set()
         self.closed = 0
@@ -37,6 +38,8 @@ class Destination:
         if self.down:
             raise StoreError("down")
         self.writes += 1
+        if self.pace_s:
+            threading.Event().wait(self.pace_s)
         names = {record.name for record in records}
         if len(names) == 1 and names & self.down_at:
             self.down_at = set()
@@ -342,3 +345,46 @@ def test_flush_and_the_account_agree(tracer):
     for _ in range(300):
         end_spans(tracer, "a")
         assert tracer.flush().pending == 0
+
+
+def test_a_busy_tracer_holds_up_neither_flush_nor_another():
+    slow, other = Destination("slow:"), Destination("other:")
+    slow.pace_s = 0.05  # 512 spans in that time, so the queue never becomes empty
+    with tracer_with(slow) as busy, tracer_with(other) as quiet:
+        stop = threading.Event()
+
+        def work():
+            while not stop.is_set():
+                end_spans(busy, *"abcdefgh")
+
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        try:
+            until(lambda: busy.stats().pending > 3000)
+            end_spans(quiet, "a")
+            assert quiet.flush(DEADLINE_S).delivered == 1
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        slow.pace_s = 0
+        assert balanced(busy.flush(DEADLINE_S)).pending == 0
+
+
+def test_a_crowded_queue_is_emptied_before_its_time():
+    destination = Destination()
+    with tracer_with(destination, delivery=Delivery(max_spans=20, delay_s=3600)) as tracer:
+        end_spans(tracer, "begun")
+        tracer.flush()
+        for n in range(20):
+            end_spans(tracer, str(n))
+        until(lambda: len(destination.names) >= 10)
+
+
+@pytest.mark.parametrize("delay_s", [1e-9, 1e10, float("inf")])
+def test_any_delay_works(delay_s):
+    destination = Destination()
+    with tracer_with(destination, delivery=Delivery(delay_s=delay_s)) as tracer:
+        end_spans(tracer, "a")
+        assert tracer.flush().delivered == 1

@@ -268,3 +268,20 @@ def test_an_answer_is_taken_as_any_value_is(value):
     one = orjson.loads(one) if isinstance(one, bytes) else one.content().value
     two = orjson.loads(two) if isinstance(two, bytes) else two.content().value
     assert one == two
+
+
+@pytest.mark.parametrize("neighbour", [1, "x" * 200_000])
+@pytest.mark.parametrize("odd", [2**70, "\ud800", b"x", None, float("inf"), {"a": {1}}])
+def test_a_list_that_begins_with_numbers_may_hold_anything(odd, neighbour):
+    value = {"list": [0.5] * 20 + [odd], "neighbour": neighbour}
+    content = plain(value, 10**9).content()
+    assert orjson.loads(content.json) == content.value
+    assert content.value["list"][:20] == [0.5] * 20
+
+
+def test_a_model_class_without_a_schema_is_its_name():
+    class Odd(pydantic.BaseModel):
+        model_config = {"arbitrary_types_allowed": True}
+        lock: Opaque
+
+    assert taken({"format": Odd}) == {"format": f"{__name__}.{Odd.__qualname__}"}
