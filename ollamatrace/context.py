@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from ollamatrace.ids import trace_hex
 from ollamatrace.records import utf8
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 span_var: Final[ContextVar[Span | None]] = ContextVar("ollamatrace_span", default=None)
 session_var: Final[ContextVar[str | None]] = ContextVar("ollamatrace_session", default=None)
-last_var: Final[ContextVar[str | None]] = ContextVar("ollamatrace_last_trace_id", default=None)
+last_var: Final[ContextVar[int | None]] = ContextVar("ollamatrace_last_trace_id", default=None)
 
 
 def current_span() -> Span | None:
@@ -31,7 +32,8 @@ def current_span() -> Span | None:
 
 def last_trace_id() -> str | None:
     """The id of the trace whose span ended last, here in this context: 32 hex digits."""
-    return last_var.get()
+    number = last_var.get()
+    return None if number is None else trace_hex(number)
 
 
 class session:  # noqa: N801  used like a function: `with session("chat-7"):`

@@ -27,10 +27,8 @@ def warn(kind: str, message: str, told: Callable[[str], None] | None = None) -> 
         message: One sentence that says what happened and what to do.
         told: The `on_warning` of a tracer; what it raises is logged.
     """
-    now = time.monotonic()
-    if now - _last_told.get(kind, -_INTERVAL_S) < _INTERVAL_S:
+    if not _is_due(kind):
         return
-    _last_told[kind] = now
     logger.warning("%s", message)
     if told is not None:
         try:
@@ -47,11 +45,17 @@ def report(where: str, error: Exception) -> None:
     """
     if Environment.read().strict:
         raise error
-    kind = f"failure:{where}:{type(error).__name__}"
-    now = time.monotonic()
-    if now - _last_told.get(kind, -_INTERVAL_S) >= _INTERVAL_S:
-        _last_told[kind] = now
+    if _is_due(f"failure:{where}:{type(error).__name__}"):
         logger.error("ollamatrace failed in %s; the program goes on", where, exc_info=error)
+
+
+def _is_due(kind: str) -> bool:
+    """Whether a minute has passed since this was asked for `kind` and answered with yes."""
+    now = time.monotonic()
+    due = now - _last_told.get(kind, -_INTERVAL_S) >= _INTERVAL_S
+    if due:
+        _last_told[kind] = now
+    return due
 
 
 def shielded(function: Callable[P, T]) -> Callable[P, T | None]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
-from ollamatrace.cli.shapes import as_dict
+from ollamatrace.records.shapes import as_dict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

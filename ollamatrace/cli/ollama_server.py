@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ollamatrace.cli.shapes import as_dict, as_list
 from ollamatrace.errors import ConfigError
+from ollamatrace.records.shapes import as_dict, as_list
 
 _PORT: Final = 11434
 _TIMEOUT_S: Final = 1.0

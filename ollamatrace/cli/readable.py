@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 from ollamatrace.cli import figures
-from ollamatrace.cli.shapes import is_dict, is_list
+from ollamatrace.records.shapes import is_dict, is_list
 
 _VECTOR: Final = 16
 """Numbers in a list from which it is a vector and nobody reads it."""

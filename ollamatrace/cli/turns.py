@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from ollamatrace.cli import readable
-from ollamatrace.cli.shapes import as_dict, as_list, is_dict, is_list
+from ollamatrace.records.shapes import as_dict, as_list, is_dict, is_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from ollamatrace.clients.tools import as_sent
 from ollamatrace.context import span_var
 from ollamatrace.guard import shielded
 from ollamatrace.ids import process
-from ollamatrace.records import Content, SpanRecord, answer_snapshot, plain, snapshot
+from ollamatrace.records import Content, SpanRecord, answer_snapshot, content_of, plain, snapshot
 from ollamatrace.spans import Span
 from ollamatrace.tracer import Tracer
 
@@ -153,8 +153,7 @@ class Call(Span):
         merged = _result(self._merger) if self._merger is not None and self._count else None
         if merged is not None:
             taken = plain(merged, self.owner.capture.max_leaf_bytes)
-            record.output_content = taken.content()
-            record.warnings += taken.warnings
+            record.output_content = content_of(taken, record.warnings)
 
     @shielded
     def _read_answer(self, record: SpanRecord) -> None:

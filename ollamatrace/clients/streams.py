@@ -66,11 +66,24 @@ def _make_subclass(kind: type[Any]) -> type[Any]:
     return made
 
 
-class _SyncWays:
-    """The ways in which a stream is read and ends, in front of the SDK's own."""
+class _Ways:
+    """What both kinds have in common."""
 
     __slots__ = ()
     _ollamatrace: Listener
+
+    def _leaving(self, error: BaseException | None) -> None:
+        if error is not None and is_cancellation(error):
+            self._ollamatrace.fail(error)
+
+    def __del__(self) -> None:
+        self._ollamatrace.abandon()
+
+
+class _SyncWays(_Ways):
+    """The ways in which a stream is read and ends, in front of the SDK's own."""
+
+    __slots__ = ()
 
     def __iter__(self) -> Any:
         return self
@@ -94,8 +107,7 @@ class _SyncWays:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> Any:
-        if error is not None and is_cancellation(error):
-            self._ollamatrace.fail(error)
+        self._leaving(error)
         outer: Any = super()
         return outer.__exit__(kind, error, traceback)
 
@@ -106,15 +118,11 @@ class _SyncWays:
         finally:
             self._ollamatrace.end("OK", "closed")
 
-    def __del__(self) -> None:
-        self._ollamatrace.abandon()
 
-
-class _AsyncWays:
+class _AsyncWays(_Ways):
     """The same for the asynchronous kind."""
 
     __slots__ = ()
-    _ollamatrace: Listener
 
     def __aiter__(self) -> Any:
         return self
@@ -138,8 +146,7 @@ class _AsyncWays:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> Any:
-        if error is not None and is_cancellation(error):
-            self._ollamatrace.fail(error)
+        self._leaving(error)
         outer: Any = super()
         return await outer.__aexit__(kind, error, traceback)
 
@@ -149,9 +156,6 @@ class _AsyncWays:
             return await outer.close()
         finally:
             self._ollamatrace.end("OK", "closed")
-
-    def __del__(self) -> None:
-        self._ollamatrace.abandon()
 
 
 class _Wrapped:

@@ -99,7 +99,7 @@ class Pipeline:
 
     def close(self) -> None:
         """Take no more spans. What is here still goes out."""
-        self._queue.closed = True
+        self._queue.close()
 
     def retire(self) -> None:
         """Have the worker let go of the destinations when nothing is on its way any more.
@@ -107,15 +107,14 @@ class Pipeline:
         Unlike `release` it does not wait for a file to be closed: this is for a collected tracer,
         which may be collected anywhere.
         """
-        self._queue.closed = True
+        self._queue.close()
         self.retired = True
         if not worker.look_again():
             worker.remove(self)  # without a worker nothing is on its way
 
     def release(self) -> None:
         """Let go of the destinations, now or, if something is still on its way, when it is not."""
-        with self._queue.lock:  # from here on nothing is let in
-            self._queue.closed = True
+        self._queue.close()
         self.retired = True
         if self.empty and self._pump_lock.acquire(blocking=False):
             try:

@@ -58,6 +58,11 @@ class SpanQueue:
             self.refused[reason] += spans
             return reason
 
+    def close(self) -> None:
+        """Let nothing in any more."""
+        with self.lock:
+            self.closed = True
+
     def release(self, spans: int, size: int) -> None:
         """Give back the room of what has arrived or is lost."""
         with self.lock:

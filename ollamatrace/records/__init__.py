@@ -2,7 +2,7 @@
 
 from ollamatrace.records.content import Content, utf8
 from ollamatrace.records.counts import Timing, Usage
-from ollamatrace.records.plain import answer_snapshot, plain, snapshot
+from ollamatrace.records.plain import Snapshot, answer_snapshot, content_of, plain, snapshot
 from ollamatrace.records.span import EndReason, Event, Link, SpanRecord, Status, Trace
 
 __all__ = [
@@ -10,12 +10,14 @@ __all__ = [
     "EndReason",
     "Event",
     "Link",
+    "Snapshot",
     "SpanRecord",
     "Status",
     "Timing",
     "Trace",
     "Usage",
     "answer_snapshot",
+    "content_of",
     "plain",
     "snapshot",
     "utf8",

@@ -34,7 +34,7 @@ LARGE_LEAF: Final = 64 * 1024
 """Bytes of one text or blob above which serialising it would hold the caller up."""
 
 _VECTOR: Final = 16
-"""Elements above which a list that begins with a number is taken for a vector."""
+"""Elements above which a list of numbers is taken for a vector."""
 _MANY: Final = 4096
 """Elements of vectors above which they are copied, which is faster than to serialise them."""
 _MAX_DEPTH: Final = 100
@@ -78,6 +78,15 @@ class Plain:
 Snapshot = bytes | Plain
 
 
+def content_of(taken: Snapshot, warnings: list[str]) -> Content:
+    """What was taken, in its JSON form; what was cut or converted is added to `warnings`."""
+    if isinstance(taken, bytes):
+        return Content(json=taken)
+    content = taken.content()
+    warnings += taken.warnings
+    return content
+
+
 def snapshot(value: Any, max_leaf_bytes: int, *, exclude_unset: bool = False) -> Snapshot:
     """Take `value` as it is now: JSON bytes if that is quick and exact, else a `Plain` copy.
 
@@ -92,8 +101,6 @@ def snapshot(value: Any, max_leaf_bytes: int, *, exclude_unset: bool = False) ->
     limit = min(LARGE_LEAF, max_leaf_bytes)
     try:
         if not _is_large(value, limit):
-            if type(value) is dict:
-                return orjson.dumps(value, _encode_unset if exclude_unset else _encode_all)
             serializer = _serializer(value)
             if serializer is not None:
                 return serializer(value, warnings=False, exclude_unset=exclude_unset)
@@ -141,7 +148,7 @@ def _is_large(value: Any, limit: int) -> bool:  # noqa: C901, PLR0912  one pass,
         elif kind is dict:
             add(filter(None, node.values()))
         elif kind is list or kind is tuple:
-            if len(node) > _VECTOR and set(map(type, node)) <= _SCALARS:
+            if _is_vector(node):
                 numbers += len(node)
                 if numbers > _MANY:
                     return True
@@ -156,6 +163,10 @@ def _is_large(value: Any, limit: int) -> bool:  # noqa: C901, PLR0912  one pass,
         if len(nodes) > _MAX_NODES:  # a cycle, or as good as one
             return True
     return False
+
+
+def _is_vector(values: list[Any] | tuple[Any, ...]) -> bool:
+    return len(values) > _VECTOR and set(map(type, values)) <= _SCALARS
 
 
 def _serializer(value: Any) -> Callable[..., bytes] | None:
@@ -309,11 +320,7 @@ class _Copier:
         return text if len(text) <= _REPR_CHARS else text[:_REPR_CHARS] + "…"
 
     def _items(self, values: Iterable[Any], depth: int) -> list[Any]:
-        if (
-            isinstance(values, list)
-            and len(values) > _VECTOR
-            and set(map(type, values)) <= _SCALARS
-        ):
+        if isinstance(values, list) and _is_vector(values):
             self.size += 8 * len(values)  # integers beyond 64 bits are mended on the worker
             return values.copy()
         return [self.copy(value, depth + 1) for value in values]

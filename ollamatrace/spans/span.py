@@ -11,14 +11,14 @@ from ollamatrace.guard import shielded
 from ollamatrace.ids import new_bits, process, span_hex, trace_hex
 from ollamatrace.pipeline import Pipeline
 from ollamatrace.records import (
-    Content,
     EndReason,
+    Snapshot,
     SpanRecord,
     Status,
+    content_of,
     snapshot,
     utf8,
 )
-from ollamatrace.records.plain import Plain, Snapshot
 from ollamatrace.settings import Capture
 from ollamatrace.spans.failure import Failure, is_cancellation
 
@@ -118,7 +118,7 @@ class Span:
     @property
     def inputs(self) -> Any:
         """What the operation was given: any value, taken as it is when it is set."""
-        return None if self._inputs is None else _content(self._inputs).value
+        return None if self._inputs is None else content_of(self._inputs, []).value
 
     @inputs.setter
     def inputs(self, value: Any) -> None:
@@ -197,7 +197,7 @@ class Span:
     def end(self, status: Status = "OK", reason: EndReason = "returned") -> None:
         """End it, once: who comes second, in whichever thread, changes nothing."""
         if self._end(status, reason, None):
-            last_var.set(trace_hex(self._trace))
+            last_var.set(self._trace)
 
     def fail(self, error: BaseException) -> None:
         """End it with an exception: as an error, or as cancelled."""
@@ -206,7 +206,7 @@ class Span:
         else:
             ended = self._end("ERROR", "error", error)
         if ended:
-            last_var.set(trace_hex(self._trace))
+            last_var.set(self._trace)
 
     def abandon(self) -> None:
         """End it because the program goes away and leaves it open.
@@ -251,14 +251,14 @@ class Span:
         )
         # Copies: a late `set` in another thread must not change them in the middle.
         for key, value in dict(self._attributes or {}).items():
-            record.attributes[key] = _taken(value, record.warnings).value
+            record.attributes[key] = content_of(value, record.warnings).value
         for name, time_ns, value in tuple(self._events or ()):
-            attributes = _taken(value, record.warnings).value
+            attributes = content_of(value, record.warnings).value
             record.events.append({"name": name, "time_ns": time_ns, "attributes": attributes})
         if self._inputs is not None:
-            record.input_content = _taken(self._inputs, record.warnings)
+            record.input_content = content_of(self._inputs, record.warnings)
         if self._outputs is not None:
-            record.output_content = _taken(self._outputs, record.warnings)
+            record.output_content = content_of(self._outputs, record.warnings)
         if self._failure is not None:
             record.status_message = self._failure.status_message
             if self._status == "ERROR":
@@ -289,18 +289,7 @@ class Span:
 def _size(taken: Snapshot | None) -> int:
     if taken is None:
         return 0
-    return len(taken) if type(taken) is bytes else taken.size  # type: ignore[union-attr]
-
-
-def _content(taken: Snapshot) -> Content:
-    return taken.content() if isinstance(taken, Plain) else Content(json=taken)
-
-
-def _taken(taken: Snapshot, warnings: list[str]) -> Content:
-    content = _content(taken)
-    if isinstance(taken, Plain):
-        warnings += taken.warnings
-    return content
+    return len(taken) if isinstance(taken, bytes) else taken.size
 
 
 @shielded

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol
 
 from ollamatrace.records import Usage
+from ollamatrace.records.shapes import as_dict, as_list, is_dict
 
 Channel = Literal["thinking", "answer"]
 
@@ -73,23 +74,12 @@ def counted(**counts: Any) -> Usage | None:
 
 def pieces(value: Any, key: str) -> list[Mapping[str, Any]]:
     """The mappings in the list under `key`; an absent or odd one has none."""
-    found = mapping(value).get(key)
-    return [mapping(item) for item in listed(found) if isinstance(item, Mapping)]
+    return [item for item in as_list(as_dict(value).get(key)) if is_dict(item)]
 
 
 def part(value: Any, key: str) -> Mapping[str, Any]:
     """The mapping under `key`; an absent or odd one is empty."""
-    return mapping(mapping(value).get(key))
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """`value` if it is a mapping; anything else is empty."""
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-
-
-def listed(value: Any) -> list[Any]:
-    """`value` if it is a list; anything else is empty."""
-    return list(cast("Sequence[Any]", value)) if isinstance(value, list) else []
+    return as_dict(as_dict(value).get(key))
 
 
 def text_of(value: Any) -> str | None:

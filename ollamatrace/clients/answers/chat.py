@@ -12,13 +12,12 @@ from ollamatrace.clients.answers.answer import (
     Facts,
     Merger,
     index_of,
-    listed,
-    mapping,
     part,
     pieces,
     text_of,
 )
 from ollamatrace.clients.answers.openai_usage import is_ollama, prompt_usage
+from ollamatrace.records.shapes import is_dict, is_list
 
 _OF_CHUNKS_ONLY: Final = frozenset({"choices", "object", "obfuscation"})
 
@@ -86,8 +85,8 @@ class _Choice:
     def add(self, choice: Mapping[str, Any]) -> Channel | None:
         self.finish_reason = text_of(choice.get("finish_reason")) or self.finish_reason
         for key, values in part(choice, "logprobs").items():
-            if isinstance(values, list):
-                self._logprobs.setdefault(key, []).extend(listed(values))
+            if is_list(values):
+                self._logprobs.setdefault(key, []).extend(values)
         channel: Channel | None = None
         for key, value in part(choice, "delta").items():
             if key == "role":
@@ -112,9 +111,9 @@ class _Choice:
             key = call.get("id") or len(self._tools)
         merged = self._tools.setdefault(key, {})
         for name, value in call.items():
-            if isinstance(value, Mapping):
+            if is_dict(value):
                 inner = merged.setdefault(name, {})
-                for field, text in mapping(value).items():
+                for field, text in value.items():
                     if field in {"arguments", "input"}:
                         # Some servers send the arguments as an object where a text belongs.
                         more = text if isinstance(text, str | None) else orjson.dumps(text).decode()

@@ -14,12 +14,12 @@ from ollamatrace.clients.answers.answer import (
     Facts,
     Merger,
     index_of,
-    listed,
     part,
     pieces,
     text_of,
 )
 from ollamatrace.clients.answers.chat import choice_facts
+from ollamatrace.records.shapes import as_list, is_list
 
 
 class CompletionAnswer:
@@ -50,9 +50,9 @@ class _CompletionMerger:
             merged["text"] += choice.get("text") or ""
             merged["finish_reason"] = choice.get("finish_reason") or merged.get("finish_reason")
             for key, values in part(choice, "logprobs").items():
-                if isinstance(values, list):
+                if is_list(values):
                     merged["logprobs"] = merged["logprobs"] or {}
-                    merged["logprobs"][key] = listed(merged["logprobs"].get(key)) + listed(values)
+                    merged["logprobs"][key] = as_list(merged["logprobs"].get(key)) + values
             if text_of(choice.get("text")):
                 channel = "answer"
         return channel

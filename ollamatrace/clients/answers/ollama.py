@@ -10,10 +10,9 @@ from ollamatrace.clients.answers.answer import (
     Facts,
     Merger,
     counted,
-    listed,
-    mapping,
     text_of,
 )
+from ollamatrace.records.shapes import as_list, is_dict, is_list
 
 _DURATIONS: Final = {
     "load_duration": "load_ns",
@@ -75,15 +74,15 @@ def _grow(merged: dict[str, Any], new: Mapping[str, Any]) -> Channel | None:
     for key, value in new.items():
         if value is None:
             merged.setdefault(key, None)
-        elif key == "message" and isinstance(value, Mapping):
+        elif key == "message" and is_dict(value):
             merged[key] = merged.get(key) or {}
-            channel = _grow(merged[key], mapping(value)) or channel
+            channel = _grow(merged[key], value) or channel
         elif key in _TEXTS and isinstance(value, str):
             merged[key] = (merged.get(key) or "") + value
             if value and channel != "answer":
                 channel = "thinking" if key == "thinking" else "answer"
-        elif key in _LISTS and isinstance(value, list):
-            merged[key] = listed(merged.get(key)) + listed(value)
+        elif key in _LISTS and is_list(value):
+            merged[key] = as_list(merged.get(key)) + value
             if value and key == "tool_calls":
                 channel = "answer"
         else:
