@@ -5,7 +5,8 @@
     OllamatraceError
     ├── ConfigError     a setting, an address or an argument that cannot work; names the fix
     ├── ClosedError     a tracer was asked to read after it was closed
-    └── StoreError      the embedded store cannot be opened, read or written
+    ├── StoreError      the embedded store cannot be opened, read or written
+    └── ServerError     a server cannot be asked
 
 Constructing and configuring raises. A traced call never raises anything of ours: the user's own
 exception passes through unchanged. The background worker counts and logs.
@@ -26,3 +27,7 @@ class ClosedError(OllamatraceError, RuntimeError):
 
 class StoreError(OllamatraceError, OSError):
     """The embedded store cannot be opened, read or written."""
+
+
+class ServerError(OllamatraceError, ConnectionError):
+    """A server that keeps the traces cannot be asked."""

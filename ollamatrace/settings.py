@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ollamatrace.errors import ConfigError
 
@@ -18,9 +19,11 @@ class Capture:
     Args:
         max_leaf_bytes: The longest single text or blob; what is longer is cut, and the span says
             so. The shape around it stays.
+        stream_events: Each chunk of a stream is an event of its span, with when it came.
     """
 
     max_leaf_bytes: int = 16 * 1024 * 1024
+    stream_events: bool = True
 
     def __post_init__(self) -> None:
         if self.max_leaf_bytes < _MIN_LEAF_BYTES:
@@ -35,24 +38,45 @@ class Delivery:
         max_spans: The most spans that wait in memory; a new span beyond that is dropped, counted.
         max_bytes: The most bytes that they may take.
         delay_s: The longest time in seconds before a span is on its way.
+        spool_max_bytes: The most bytes that wait on disk for each server; the oldest are dropped.
+        spool_max_age_s: How long in seconds spans wait on disk for their server.
+        timeout_s: How long in seconds a server may take to answer one request.
+        mode: ``"info"``: a request for each trace tells MLflow what spans cannot carry (metadata,
+            previews, source); ``"throughput"``: spans only, several times as many a second.
     """
 
     max_spans: int = 100_000
     max_bytes: int = 256 * 1024 * 1024
     delay_s: float = 0.2
+    spool_max_bytes: int = 1024 * 1024 * 1024
+    spool_max_age_s: float = 7 * 24 * 3600.0
+    timeout_s: float = 30.0
+    mode: Literal["info", "throughput"] = "info"
 
     def __post_init__(self) -> None:
+        if self.mode not in ("info", "throughput"):
+            raise ConfigError(f'mode is "info" or "throughput", not {self.mode!r}')
         for name in self.__slots__:
-            if not getattr(self, name) > 0:
+            if name != "mode" and not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be greater than 0, not {getattr(self, name)!r}")
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the environment says."""
+    """What the environment says.
+
+    Attributes:
+        server: Where traces go.
+        experiment: What they are filed under; ``None`` if it does not say.
+        experiment_id: The id of an experiment on an MLflow server, if no name is given.
+        disabled: Nothing is recorded.
+        strict: Failures of ours are raised.
+        warning: What was passed over, and why.
+    """
 
     server: str | None
-    experiment: str
+    experiment: str | None
+    experiment_id: str | None
     disabled: bool
     strict: bool
     warning: str | None
@@ -75,15 +99,78 @@ class Environment:
             server=server,
             experiment=os.environ.get("OLLAMATRACE_EXPERIMENT")
             or os.environ.get("MLFLOW_EXPERIMENT_NAME")
-            or "Default",
+            or None,
+            experiment_id=os.environ.get("MLFLOW_EXPERIMENT_ID") or None,
             disabled=_flag("OLLAMATRACE_DISABLED"),
             strict=_flag("OLLAMATRACE_STRICT"),
             warning=warning,
         )
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Access:
+    """How to get at an MLflow server, as the environment tells MLflow's own client.
+
+    See https://mlflow.org/docs/latest/self-hosting/security/basic-http-auth/.
+
+    Attributes:
+        username: For basic authentication, with `password`.
+        password: See there.
+        token: For ``Authorization: Bearer``, if there is no user name.
+        insecure_tls: The server's certificate is not checked.
+        server_cert_path: A file of the authorities that the server's certificate may be of.
+        client_cert_path: A PEM file with the client's own certificate and key.
+        workspace: The workspace to use; sent only if it is given.
+    """
+
+    username: str | None = None
+    password: str | None = None
+    token: str | None = None
+    insecure_tls: bool = False
+    server_cert_path: str | None = None
+    client_cert_path: str | None = None
+    workspace: str | None = None
+
+    @classmethod
+    def read(cls) -> Access:
+        """Read the variables; without a user's name, ``~/.mlflow/credentials``."""
+        get = os.environ.get
+        username = get("MLFLOW_TRACKING_USERNAME") or None
+        password = get("MLFLOW_TRACKING_PASSWORD") or None
+        token = get("MLFLOW_TRACKING_TOKEN") or None
+        if username is None and token is None:
+            username, password = _credentials_file()
+        return cls(
+            username=username,
+            password=password,
+            token=token,
+            insecure_tls=_flag("MLFLOW_TRACKING_INSECURE_TLS"),
+            server_cert_path=get("MLFLOW_TRACKING_SERVER_CERT_PATH") or None,
+            client_cert_path=get("MLFLOW_TRACKING_CLIENT_CERT_PATH") or None,
+            workspace=get("MLFLOW_WORKSPACE") or None,
+        )
+
+
+def _credentials_file() -> tuple[str | None, str | None]:
+    """User name and password from the file that MLflow's own client reads."""
+    from configparser import ConfigParser, Error
+
+    parser = ConfigParser(interpolation=None)
+    try:
+        parser.read(Path.home() / ".mlflow" / "credentials", "utf-8")
+        section = parser["mlflow"]
+    except (Error, KeyError, OSError, RuntimeError, UnicodeDecodeError):
+        return None, None
+    return section.get("mlflow_tracking_username"), section.get("mlflow_tracking_password")
+
+
 def _flag(name: str) -> bool:
     return os.environ.get(name, "").strip().lower() in {"1", "true", "yes", "on"}
+
+
+def default_spool() -> Path:
+    """The folder in the user's data folder where spans wait for their servers."""
+    return default_store().parent / "spool"
 
 
 def default_store() -> Path:

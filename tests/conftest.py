@@ -30,8 +30,7 @@ def clean(monkeypatch, tmp_path):
         if (tracer := ref()) is not None:
             tracer.close(timeout=2)
     for pipeline in worker._pipelines:  # what could not be delivered would be tried for ever
-        with pipeline._pump_lock:
-            pipeline.give_up()
+        pipeline.give_up()
         worker.remove(pipeline)
 
 

@@ -1,7 +1,18 @@
 """From ended spans to destinations: a bounded queue, one worker, an exact account."""
 
+from ollamatrace.pipeline.channel import Broken, Channel, Denied, Refused, Unavailable
 from ollamatrace.pipeline.pipeline import Pipeline
 from ollamatrace.pipeline.report import FlushReport
 from ollamatrace.pipeline.sink import Queued, Sink
 
-__all__ = ["FlushReport", "Pipeline", "Queued", "Sink"]
+__all__ = [
+    "Broken",
+    "Channel",
+    "Denied",
+    "FlushReport",
+    "Pipeline",
+    "Queued",
+    "Refused",
+    "Sink",
+    "Unavailable",
+]

@@ -3,68 +3,55 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ollamatrace import guard
 from ollamatrace.errors import OllamatraceError
+from ollamatrace.pipeline.ledger import Account, Batch, Ledger, count_spans
 from ollamatrace.pipeline.sink import Sink
-from ollamatrace.records import SpanRecord
+from ollamatrace.records import Record, SpanRecord
 
 _FIRST_RETRY_S: Final = 0.05
 _LAST_RETRY_S: Final = 5.0
-
-
-class Batch:
-    """Spans that go to every destination; their room is given back when the last is done."""
-
-    __slots__ = ("lanes", "lost", "records", "size")
-
-    def __init__(self, records: list[SpanRecord], size: int, lanes: int) -> None:
-        self.records = records
-        self.size = size
-        self.lanes = lanes
-        """Destinations that have not dealt with it yet."""
-        self.lost: set[int] = set()
-        """The records, by index, that at least one destination dropped."""
+_UNWRITABLE: Final = "store_unwritable"
 
 
 class Lane:
     """Keeps batches until the destination has them; one that is down holds up no other."""
 
     def __init__(
-        self,
-        sink: Sink,
-        on_drop: Callable[[Batch, int, str], None],
-        on_done: Callable[[Batch], None],
+        self, sink: Sink, ledger: Ledger, account: Account, told: Callable[[str], None] | None
     ) -> None:
-        self.sink = sink
-        self._on_drop = on_drop
-        self._on_done = on_done
+        self.account = account
+        self._sink = sink
+        self._ledger = ledger
+        self._told = told
         self._batches: deque[Batch] = deque()
         self._position = 0
         """How far it is in the first of them."""
-        self.delivered = 0
-        self.dropped: Counter[str] = Counter()
         self._delay_s = _FIRST_RETRY_S
         self.retry_at = 0.0
         """When to try again, on the monotonic clock; 0 while all is well."""
-        self.down_since = 0.0
+        self._down_since = 0.0
         """Since when it has refused; 0 while all is well."""
 
-    @property
-    def settled(self) -> int:
-        """How many spans are behind it, delivered or dropped."""
-        return self.delivered + self.dropped.total()
+    def forgive(self) -> None:
+        """It is tried again by itself."""
+
+    def hopeless(self, target: int, patience: float | None) -> bool:
+        """Whether waiting for the first `target` spans makes no sense."""
+        if self.account.finished >= target:
+            return True
+        down = bool(self._down_since) and patience is not None
+        return down and time.monotonic() - self._down_since > (patience or 0)
 
     def offer(self, batch: Batch) -> None:
         """Take a batch in."""
         self._batches.append(batch)
 
-    def push(
-        self, pause: Callable[[], None], told: Callable[[str], None] | None, *, now: bool
-    ) -> None:
+    def push(self, pause: Callable[[], None], *, now: bool) -> None:
         """Write what is here, until the destination refuses; `now` does not wait for the retry."""
         while self._batches and (now or time.monotonic() >= self.retry_at):
             batch = self._batches[0]
@@ -72,62 +59,71 @@ class Lane:
                 self._write(batch, pause)
             except OllamatraceError as error:
                 guard.warn(
-                    f"down:{self.sink.url}",
-                    f"{self.sink.url} takes no spans now; they wait in memory: {error}",
-                    told,
+                    f"down:{self._sink.url}",
+                    f"{self._sink.url} takes no spans now; they wait in memory: {error}",
+                    self._told,
                 )
                 failed = time.monotonic()
-                self.down_since = self.down_since or failed
+                self._down_since = self._down_since or failed
                 self.retry_at = failed + self._delay_s
                 self._delay_s = min(2 * self._delay_s, _LAST_RETRY_S)
                 return
             self._batches.popleft()
             self._position = 0
             self._well()
-            self._on_done(batch)
+            self._finish(batch)
 
     def _write(self, batch: Batch, pause: Callable[[], None]) -> None:
         try:
-            self.sink.write(batch.records[self._position :], pause)
+            self._sink.write(batch.records[self._position :], pause)
         except OllamatraceError:
             raise
         except Exception as error:  # noqa: BLE001  a poison span must not hold up the others
-            guard.report(f"{type(self.sink).__name__}.write", error)
+            guard.report(f"{type(self._sink).__name__}.write", error)
         else:
-            self.delivered += len(batch.records) - self._position
+            self._deliver(batch.records[self._position :])
             return
         while self._position < len(batch.records):
             try:
-                self.sink.write([batch.records[self._position]], pause)
+                self._sink.write([batch.records[self._position]], pause)
             except OllamatraceError:
                 raise  # it is down: the rest waits
             except Exception:  # noqa: BLE001  reported for the whole batch; here it is counted
                 self._drop(batch, self._position, "rejected")
             else:
-                self.delivered += 1
+                self._deliver([batch.records[self._position]])
             self._position += 1
 
-    def drop(self, reason: str) -> None:
+    def drop(self) -> None:
         """Give up what is still here."""
         while self._batches:
             batch = self._batches.popleft()
             for index in range(self._position, len(batch.records)):
-                self._drop(batch, index, reason)
+                self._drop(batch, index, _UNWRITABLE)
             self._position = 0
-            self._on_done(batch)
+            self._finish(batch)
+
+    def close(self) -> None:
+        """Release what the destination has open."""
+        self._sink.close()
 
     def forget(self) -> None:
         """Leave to the parent, in the child after a fork, what is the parent's."""
         self._batches.clear()
         self._position = 0
-        self.delivered = 0
-        self.dropped.clear()
         self._well()
-        self.sink.abandon()
+        self._sink.abandon()
 
     def _well(self) -> None:
-        self.retry_at, self.down_since, self._delay_s = 0.0, 0.0, _FIRST_RETRY_S
+        self.retry_at, self._down_since, self._delay_s = 0.0, 0.0, _FIRST_RETRY_S
+
+    def _deliver(self, records: Sequence[Record]) -> None:
+        self._ledger.delivered(self.account, count_spans(records), spooled=False)
 
     def _drop(self, batch: Batch, index: int, reason: str) -> None:
-        self.dropped[reason] += 1
-        self._on_drop(batch, index, reason)
+        if isinstance(batch.records[index], SpanRecord):
+            self._ledger.dropped(batch, self.account, [index], reason, spooled=False)
+
+    def _finish(self, batch: Batch) -> None:
+        self._ledger.finished(batch, self.account)
+        self._ledger.kept(batch, self.account, spooled=False)

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from ollamatrace import guard
-from ollamatrace.pipeline.lane import Batch, Lane
+from ollamatrace.pipeline.channel import Channel
+from ollamatrace.pipeline.lane import Lane
+from ollamatrace.pipeline.ledger import Account, Batch, Ledger
+from ollamatrace.pipeline.outbox import Outbox
 from ollamatrace.pipeline.queue import SpanQueue
 from ollamatrace.pipeline.report import FlushReport
 from ollamatrace.pipeline.sink import Queued, Sink
 from ollamatrace.pipeline.worker import worker
-from ollamatrace.records import SpanRecord
-from ollamatrace.settings import Delivery
+from ollamatrace.records import Record
+from ollamatrace.settings import Delivery, default_spool
+from ollamatrace.spool import Spool
 
 _BATCH_SPANS: Final = 512
 _BATCHES_A_TURN: Final = 4
 _GIVE_UP_S: Final = 1.0
 _BATCH_BYTES: Final = 4 * 1024 * 1024
+
+
+_Lane = Lane | Outbox
 
 
 class OpenSpan(Protocol):
@@ -40,7 +45,7 @@ class Pipeline:
 
     def __init__(
         self,
-        sinks: Sequence[Sink],
+        destinations: Sequence[Sink | Channel],
         delivery: Delivery,
         on_warning: Callable[[str], None] | None = None,
     ) -> None:
@@ -48,22 +53,38 @@ class Pipeline:
         self.open: dict[int, OpenSpan] = {}
         """Spans that have not ended, by span id; whoever takes one out here ends it."""
         self._queue = SpanQueue(delivery)
-        self._lanes = [Lane(sink, self._on_drop, self._on_done) for sink in sinks]
         self._told = on_warning
         self._pump_lock = threading.Lock()
         self._arrived = threading.Condition()
         self._since_pump = 0
         self._called = False
         """The worker is woken for a full batch and has not begun yet."""
+        self._begun = False
+        """It has been pumped: its lanes know what earlier processes left for them."""
         self.behind = False
         """The last pump left something: the next is due at once."""
-        self._dropped: Counter[str] = Counter()
-        self._delivered = 0
-        self._done = 0
-        """Spans that are behind all destinations, delivered or lost."""
+        self._ledger = Ledger([one.url for one in destinations], self._queue.release)
+        self._lanes = [
+            self._lane(one, account, delivery)
+            for one, account in zip(destinations, self._ledger.accounts, strict=True)
+        ]
         self.retired = False
         """No tracer holds it any more: the worker lets it go when it is empty."""
         worker.add(self)
+
+    def _lane(self, destination: Sink | Channel, account: Account, delivery: Delivery) -> _Lane:
+        if not isinstance(destination, Channel):
+            return Lane(destination, self._ledger, account, self._told)
+        spool = Spool(default_spool(), destination.url, destination.experiment)
+        return Outbox(
+            destination,
+            spool,
+            delivery,
+            self._ledger,
+            account,
+            told=self._told,
+            progress=self._sent,
+        )
 
     # On any thread
 
@@ -81,7 +102,7 @@ class Pipeline:
         return reason is None
 
     def flush(self, timeout: float, patience: float | None = None) -> FlushReport:
-        """Wait until all that ended before this call has arrived or is lost.
+        """Wait until all that was queued before this call has arrived or is lost.
 
         Args:
             timeout: The longest wait in seconds.
@@ -89,10 +110,16 @@ class Pipeline:
                 ``None``: as long as the timeout lasts.
         """
         target = self._queue.queued
-        if not self._settled(target) and not worker.is_me() and worker.wake(self, "flush"):
+        if patience is None:
+            for lane in self._lanes:
+                lane.forgive()
+        done = self._begun and self._settled(target)
+        if not done and not worker.is_me() and worker.wake(self, "flush"):
             with self._arrived:
                 self._arrived.wait_for(
-                    lambda: self._settled(target) or self._hopeless(target, patience),
+                    lambda: (
+                        self._begun and (self._settled(target) or self._hopeless(target, patience))
+                    ),
                     max(timeout, 0),
                 )
         return self.report()
@@ -116,7 +143,7 @@ class Pipeline:
         """Let go of the destinations, now or, if something is still on its way, when it is not."""
         self._queue.close()
         self.retired = True
-        if self.empty and self._pump_lock.acquire(blocking=False):
+        if self.quiet and self._pump_lock.acquire(blocking=False):
             try:
                 worker.remove(self)
                 self._give_up()
@@ -125,14 +152,7 @@ class Pipeline:
 
     def report(self) -> FlushReport:
         """The account as it stands."""
-        with self._queue.lock:
-            accepted, refused = self._queue.accepted, self._queue.refused
-            destinations = {
-                lane.sink.url: _account(accepted, refused + Counter(lane.dropped), lane.delivered)
-                for lane in self._lanes
-            }
-            dropped = refused + Counter(self._dropped)
-            return _account(accepted, dropped, self._delivered, destinations)
+        return self._ledger.report(self._queue.intake)
 
     # On the worker
 
@@ -142,9 +162,10 @@ class Pipeline:
         return bool(self._queue.items)
 
     @property
-    def empty(self) -> bool:
-        """Whether everything has arrived or is lost."""
-        return not self.waiting and self._settled(self._queue.queued)
+    def quiet(self) -> bool:
+        """Whether nothing is on its way: all has arrived, is lost, or waits in a file for ever."""
+        queued = self._queue.queued
+        return not self.waiting and (self._settled(queued) or self._hopeless(queued, None))
 
     @property
     def retry_at(self) -> float:
@@ -171,14 +192,21 @@ class Pipeline:
                 self.behind = turn == _BATCHES_A_TURN - 1 and self.waiting
                 for lane in self._lanes:
                     lane.offer(batch)
-                    lane.push(pause, self._told, now=False)
+                    lane.push(pause, now=False)
                 self._tell()
             for lane in self._lanes:
-                lane.push(pause, self._told, now=now)
+                lane.push(pause, now=now)
+            self._begun = True
         finally:
             self._pump_lock.release()
         self._tell()
         return busy
+
+    def _sent(self) -> None:
+        """A sender has made progress, or has found that it cannot."""
+        self._tell()
+        if self.retired:
+            worker.look_again()
 
     def _tell(self) -> None:
         with self._arrived:
@@ -194,66 +222,42 @@ class Pipeline:
 
     def _give_up(self) -> None:
         for lane in self._lanes:
-            lane.drop("store_unwritable")
-            guard.shielded(lane.sink.close)()
+            lane.drop()
+            guard.shielded(lane.close)()
 
     def forget(self) -> None:
         """Start anew in the child after a fork; the parent's spans are the parent's."""
         self._pump_lock = threading.Lock()
         self._arrived = threading.Condition()
         self._queue.forget()
-        self._dropped.clear()
-        self._delivered = self._done = self._since_pump = 0
-        self._called = self.behind = False
+        self._ledger.forget()
+        self._since_pump = 0
+        self._begun = self._called = self.behind = False
         self.open.clear()
         for lane in self._lanes:
             lane.forget()
 
     def _next_batch(self, pause: Callable[[], None]) -> Batch | None:
-        records: list[SpanRecord] = []
+        records: list[Record] = []
         size = 0
         items = self._queue.items
         while items and len(records) < _BATCH_SPANS and size < _BATCH_BYTES:
             item, item_size, item_spans = items.popleft()
             record = guard.shielded(item.finish)()
-            if item_spans and record is not None:
+            if record is not None:
                 records.append(record)
                 size += item_size
             else:
                 self._queue.release(item_spans, item_size)
-                self._lose(item_spans)
+                self._ledger.ended(item_spans)
             pause()
         return Batch(records, size, len(self._lanes)) if records else None
 
-    def _lose(self, spans: int) -> None:
-        if spans:  # finish() failed, which is a bug of ours: reported, counted, not hidden
-            with self._queue.lock:
-                self._dropped["rejected"] += spans
-                for lane in self._lanes:
-                    lane.dropped["rejected"] += spans
-                self._done += spans
-
-    def _on_drop(self, batch: Batch, index: int, reason: str) -> None:
-        if index not in batch.lost:
-            batch.lost.add(index)
-            self._dropped[reason] += 1
-
-    def _on_done(self, batch: Batch) -> None:
-        batch.lanes -= 1
-        if not batch.lanes:
-            self._delivered += len(batch.records) - len(batch.lost)
-            self._done += len(batch.records)
-            self._queue.release(len(batch.records), batch.size)
-
     def _settled(self, target: int) -> bool:
-        return self._done >= target
+        return self._ledger.done >= target
 
     def _hopeless(self, target: int, patience: float | None) -> bool:
-        return patience is not None and all(
-            lane.settled >= target
-            or (lane.down_since and time.monotonic() - lane.down_since > patience)
-            for lane in self._lanes
-        )
+        return not self.waiting and all(lane.hopeless(target, patience) for lane in self._lanes)
 
     def _refused(self, reason: str) -> None:
         text = {
@@ -262,20 +266,3 @@ class Pipeline:
             "are dropped and counted",
         }[reason]
         guard.warn(f"{reason}:{id(self)}", text, self._told)
-
-
-def _account(
-    accepted: int,
-    dropped: Counter[str],
-    delivered: int,
-    destinations: dict[str, FlushReport] | None = None,
-) -> FlushReport:
-    lost = dropped.total()
-    return FlushReport(
-        accepted=accepted,
-        pending=accepted - delivered - lost,
-        delivered=delivered,
-        dropped=lost,
-        reasons=dict(dropped),
-        destinations=destinations or {},
-    )

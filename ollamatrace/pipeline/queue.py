@@ -24,7 +24,7 @@ class SpanQueue:
         self.closed = False
         self.accepted = 0
         self.queued = 0
-        """Spans that were let in."""
+        """What was let in: spans, updates, parts of streams."""
         self.waiting = 0
         """Spans that are here or with a destination that has not kept them yet."""
         self.bytes = 0
@@ -50,13 +50,18 @@ class SpanQueue:
             ):
                 reason = "queue_full"
             else:
-                self.queued += spans
+                self.queued += 1
                 self.waiting += spans
                 self.bytes += size
                 self.items.append((item, size, spans))
                 return None
             self.refused[reason] += spans
             return reason
+
+    def intake(self) -> tuple[int, Counter[str]]:
+        """How many spans ended, and how many of them found no room, by reason."""
+        with self.lock:
+            return self.accepted, Counter(self.refused)
 
     def close(self) -> None:
         """Let nothing in any more."""

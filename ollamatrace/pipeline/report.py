@@ -16,10 +16,11 @@ class FlushReport:
     Attributes:
         accepted: Spans that ended.
         pending: Those in memory, on their way.
-        spooled: Those in a file of their own, to be sent later.
+        spooled: Those in a file, on their way to a server; they outlive the process.
         delivered: Those that the destination has.
         dropped: Those that are lost.
         reasons: Why, by number of spans: ``queue_full``, ``closed``, ``store_unwritable``,
+            ``spool_unwritable``, ``spool_full``, ``spool_expired``, ``spool_unreadable``,
             ``rejected``.
         destinations: The same for each destination, by its URL without credentials.
     """

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from ollamatrace.records import SpanRecord
+from ollamatrace.records import Record
 
 
 class Sink(Protocol):
-    """Takes batches of finished spans to where they are kept. Called by one thread at a time."""
+    """Takes batches of finished spans to where they are kept. Called by one thread at a time.
+
+    Where they are kept on a server, see `ollamatrace.pipeline.channel`.
+    """
 
     @property
     def url(self) -> str:
         """The address, without credentials; it names the destination in reports."""
         ...
 
-    def write(self, records: Sequence[SpanRecord], pause: Callable[[], None]) -> None:
+    def write(self, records: Sequence[Record], pause: Callable[[], None]) -> None:
         """Keep `records`, all or none; the same span twice is kept once.
 
         Args:
-            records: Finished spans.
+            records: Finished spans, and updates of traces after the spans that they are about.
             pause: To be called between pieces of work of 100 µs or less: it lets the program run.
 
         Raises:
@@ -38,8 +41,8 @@ class Sink(Protocol):
 
 
 class Queued(Protocol):
-    """What waits in the queue: a span that has ended, or a part of a stream that goes on."""
+    """What waits in the queue: an ended span, an update, or a part of a stream that goes on."""
 
-    def finish(self) -> SpanRecord | None:
+    def finish(self) -> Record | None:
         """Do on the worker what the caller's thread was spared; a part has no record of its own."""
         ...

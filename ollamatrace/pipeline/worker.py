@@ -12,38 +12,19 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Literal
 
 from ollamatrace import guard
+from ollamatrace.pipeline.pause import Pause
 
 if TYPE_CHECKING:
     from ollamatrace.pipeline.pipeline import Pipeline
 
 _IDLE_AFTER_S: Final = 5.0
 _LONGEST_S: Final = 3600.0
-_SLICE_NS: Final = 100_000
 _EXIT_S: Final = 5.0
 _EXIT_PATIENCE_S: Final = 0.5
 _EXIT_PRIORITY: Final = 0  # after those of the program, which may still end spans
 
 Wake = Literal["begun", "full", "flush"]
 _URGENCY: Final[tuple[Wake, ...]] = ("begun", "full", "flush")
-
-
-class Pause:
-    """Gives up the GIL once 100 µs of work are done.
-
-    A thread that computes is made to give it up only every 5 ms, which is what an event loop in
-    the program would wait each time it wakes.
-    """
-
-    __slots__ = ("_since",)
-
-    def __init__(self) -> None:
-        self._since = time.perf_counter_ns()
-
-    def __call__(self) -> None:
-        """Let the program run, if it is time."""
-        if time.perf_counter_ns() - self._since >= _SLICE_NS:
-            time.sleep(0)
-            self._since = time.perf_counter_ns()
 
 
 class Worker:
@@ -118,7 +99,7 @@ class Worker:
                 for pipeline in self._pipelines:
                     if pipeline.pump(self._pause, now=flush):
                         busy_at = time.monotonic()
-                    if pipeline.retired and pipeline.empty:
+                    if pipeline.retired and pipeline.quiet:
                         pipeline.release()
         finally:  # it runs for ever, unless a failure is raised under OLLAMATRACE_STRICT
             self._thread = None

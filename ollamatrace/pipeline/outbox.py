@@ -1,0 +1,266 @@
+"""One server's way out of the pipeline: keep first, in the spool, then send."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from ollamatrace import guard
+from ollamatrace.pipeline.channel import Channel
+from ollamatrace.pipeline.ledger import Account, Batch, Ledger
+from ollamatrace.pipeline.parcel import Item, Parcel
+from ollamatrace.pipeline.sender import Sender
+from ollamatrace.pipeline.worker import worker
+from ollamatrace.settings import Delivery
+from ollamatrace.spool import Spool
+
+_MEMORY_BYTES: Final = 16 * 1024 * 1024
+"""How much of what is spooled is in memory too, so that it need not be read back."""
+_UNWRITABLE: Final = "spool_unwritable"
+_SHIPMENT_ITEMS: Final = 256
+_SHIPMENT_BYTES: Final = 1024 * 1024
+
+
+class Outbox:
+    """Keeps batches in a file until the server has them; one that is down holds up no other.
+
+    The worker keeps them, a thread of the outbox's own sends them: it blocks, and it lives only as
+    long as there is something to send.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        spool: Spool,
+        delivery: Delivery,
+        ledger: Ledger,
+        account: Account,
+        *,
+        told: Callable[[str], None] | None,
+        progress: Callable[[], None],
+    ) -> None:
+        self.account = account
+        self.retry_at = 0.0  # the sender looks after that itself
+        self._channel = channel
+        self._spool = spool
+        self._delivery = delivery
+        self._ledger = ledger
+        self._told = told
+        self._progress = progress
+        self._adopted = False
+        self._batches: deque[Batch] = deque()
+        self._lock = threading.Lock()
+        self._parcels: deque[Parcel] = deque()
+        self._memory = 0
+        """The bytes of the parcels that are in memory, too."""
+        self._waiting = 0
+        """The bytes of those that are in the spool, on their way included."""
+        self._sender = self._make_sender()
+
+    def _make_sender(self) -> Sender:
+        return Sender(
+            self._channel,
+            take=self._take,
+            put_back=self._put_back,
+            delivered=self._delivered,
+            rejected=self._rejected,
+            told=self._told,
+            progress=self._progress,
+        )
+
+    # On the worker
+
+    def offer(self, batch: Batch) -> None:
+        """Take a batch in."""
+        self._batches.append(batch)
+
+    def push(self, pause: Callable[[], None], *, now: bool) -> None:
+        """Keep what is here, and have it sent; `now` does not wait for the next attempt."""
+        if not self._adopted:
+            self._adopted = True
+            self._adopt()
+        while self._batches:
+            self._keep(self._batches.popleft(), pause)
+        with self._lock:
+            waiting = bool(self._parcels)
+        if waiting or (now and self._sender.busy):
+            self._sender.wake(now=now, may_block=worker.is_me())
+
+    def _adopt(self) -> None:
+        for place, count, written in self._spool.adopt():
+            with self._lock:
+                self._parcels.append(Parcel(None, place, count, place.length, written))
+                self._waiting += place.length
+
+    def _keep(self, batch: Batch, pause: Callable[[], None]) -> None:
+        lines: list[bytes] = []
+        for record in batch.records:
+            lines += (record.line(), b"\n")
+            pause()
+        data = b"".join(lines)
+        try:
+            place = self._spool.append(data)
+        except OSError as error:
+            place = None
+            guard.warn(
+                f"spool:{self._spool.folder}",
+                f"{self._spool.folder} cannot be written ({error}): what {self._channel.url} has "
+                "not taken waits in memory only, and is lost with the process",
+                self._told,
+            )
+        parcel = Parcel(batch, place, len(batch.records), len(data), time.time())
+        if place is not None:
+            if self._memory + parcel.bytes > _MEMORY_BYTES:
+                parcel.records = None
+            self._ledger.kept(batch, self.account, spooled=True)
+        with self._lock:
+            self._waiting += 0 if place is None else parcel.bytes
+            if parcel.records is not None:
+                self._memory += parcel.bytes
+            self._parcels.append(parcel)
+        self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        """Keep the spool within its bounds."""
+        too_old = time.time() - self._delivery.spool_max_age_s
+        while True:
+            with self._lock:
+                oldest = next((one for one in self._parcels if one.place is not None), None)
+                if oldest is None:
+                    return
+                full = self._waiting > self._delivery.spool_max_bytes
+                if not full and oldest.born >= too_old:
+                    return
+                self._parcels.remove(oldest)
+                self._forget_memory(oldest)
+            reason = "spool_full" if full else "spool_expired"
+            guard.warn(
+                f"{reason}:{self._spool.folder}",
+                f"spans for {self._channel.url} are dropped, the oldest first: they waited longer "
+                "or are more than Delivery(spool_max_age_s=, spool_max_bytes=) lets wait",
+                self._told,
+            )
+            self._drop(oldest, oldest.left, reason)
+
+    def drop(self) -> None:
+        """Give up what is in memory only; what is spooled stays for the next process."""
+        while self._batches:
+            batch = self._batches.popleft()
+            parcel = Parcel(batch, None, len(batch.records), 0, 0.0)
+            self._drop(parcel, parcel.left, _UNWRITABLE)
+        with self._lock:
+            unspooled = [parcel for parcel in self._parcels if parcel.place is None]
+            for parcel in unspooled:
+                self._parcels.remove(parcel)
+        for parcel in unspooled:
+            self._drop(parcel, parcel.left, _UNWRITABLE)
+
+    def forgive(self) -> None:
+        """Have a server tried again that denied access."""
+        self._sender.forgive()
+
+    def hopeless(self, target: int, patience: float | None) -> bool:
+        """Whether waiting for the first `target` spans makes no sense."""
+        if self.account.finished >= target:
+            return True
+        return self.account.kept >= target and self._sender.gives_up(patience)
+
+    def close(self) -> None:
+        """Stop sending and let go of everything."""
+        self._sender.stop()
+        self._spool.close()
+        self._channel.close()
+
+    def forget(self) -> None:
+        """Leave to the parent, in the child after a fork, what is the parent's."""
+        self._lock = threading.Lock()
+        self._batches.clear()
+        self._parcels.clear()
+        self._memory = self._waiting = 0
+        self._sender = self._make_sender()
+        self._spool.abandon()
+        self._channel.abandon()
+
+    # On the sender's thread
+
+    def _take(self) -> list[Item]:
+        """The oldest parcels that fit into one request."""
+        taken: list[Parcel] = []
+        with self._lock:
+            count = size = 0
+            while self._parcels:
+                parcel = self._parcels[0]
+                count, size = count + len(parcel.left), size + parcel.bytes
+                if taken and (count > _SHIPMENT_ITEMS or size > _SHIPMENT_BYTES):
+                    break
+                taken.append(self._parcels.popleft())
+                self._forget_memory(parcel)
+        items: list[Item] = []
+        for parcel in taken:
+            here = parcel.items()
+            items += here
+            if lost := parcel.left - {item.number for item in here}:
+                self._drop(parcel, lost, "spool_unreadable")
+        return items
+
+    def _forget_memory(self, parcel: Parcel) -> None:
+        if parcel.records is not None:
+            self._memory -= parcel.bytes
+
+    def _put_back(self, items: Iterable[Item]) -> None:
+        """What could not be sent goes in front again."""
+        parcels = dict.fromkeys(item.parcel for item in items)
+        with self._lock:
+            for parcel in reversed(parcels):
+                if parcel.records is not None:
+                    self._memory += parcel.bytes
+                self._parcels.appendleft(parcel)
+
+    def _delivered(self, items: Iterable[Item]) -> None:
+        for parcel, indices in _by_parcel(items):
+            spans, spooled = len(parcel.spans(indices)), parcel.place is not None
+            self._ledger.delivered(self.account, spans, spooled=spooled)
+            self._settle(parcel, indices)
+
+    def _rejected(self, item: Item, reason: str) -> None:
+        where = "lost: its folder cannot be written"
+        with contextlib.suppress(OSError):
+            where = f"in {self._spool.reject([item.record.line()], reason)}"
+        guard.warn(
+            f"rejected:{self._channel.url}",
+            f"{self._channel.url} refuses a span for good ({reason}); it is {where}",
+            self._told,
+        )
+        self._drop(item.parcel, {item.number}, "rejected")
+
+    def _drop(self, parcel: Parcel, indices: set[int], reason: str) -> None:
+        batch = parcel.batch
+        if batch is not None:
+            spans, spooled = parcel.spans(indices), parcel.place is not None
+            self._ledger.dropped(batch, self.account, spans, reason, spooled=spooled)
+        self._settle(parcel, indices)
+
+    def _settle(self, parcel: Parcel, indices: Iterable[int]) -> None:
+        parcel.left.difference_update(list(indices))
+        if parcel.left:
+            return
+        if parcel.place is not None:
+            self._spool.done(parcel.place)
+            with self._lock:
+                self._waiting -= parcel.bytes
+        batch = parcel.batch
+        if batch is not None:
+            self._ledger.finished(batch, self.account)
+            if parcel.place is None:
+                self._ledger.kept(batch, self.account, spooled=False)
+
+
+def _by_parcel(items: Iterable[Item]) -> Iterable[tuple[Parcel, list[int]]]:
+    sorted_out: dict[Parcel, list[int]] = {}
+    for item in items:
+        sorted_out.setdefault(item.parcel, []).append(item.number)
+    return sorted_out.items()

@@ -1,0 +1,154 @@
+"""The folder in which the spans for one destination wait."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from ollamatrace.spool.segment import Place, Segment
+
+_SEGMENT_BYTES: Final = 4 * 1024 * 1024
+_PLACE_BYTES: Final = 1024 * 1024
+_VERSION: Final = 1
+_REJECTED: Final = "rejected.jsonl"
+_SLUG: Final = re.compile(r"[^A-Za-z0-9.]+")
+
+
+class Spool:
+    """Segments of this process, and what others left behind.
+
+    A segment begins with a line that says where it wants to go, without credentials. It is locked
+    by its process as long as that lives, and deleted when all of it has arrived. Written, not
+    fsynced: it survives the process, not the power.
+
+    Args:
+        folder: The folder of all spools.
+        url: The server's address, without credentials.
+        experiment: What the spans are filed under there.
+    """
+
+    def __init__(self, folder: Path, url: str, experiment: str) -> None:
+        place = f"{url}\n{experiment}"
+        name = _SLUG.sub("-", url.partition("://")[2]).strip("-")[:60]
+        digest = hashlib.blake2b(place.encode("utf-8", "replace"), digest_size=6).hexdigest()
+        self.folder = folder / f"{name}-{digest}"
+        header = {"spool": _VERSION, "url": url, "experiment": experiment}
+        self._header = orjson.dumps(header) + b"\n"
+        self._lock = threading.Lock()
+        self._current: Segment | None = None
+        self._segments: set[Segment] = set()
+
+    def append(self, lines: bytes) -> Place:
+        """Keep whole lines.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        with self._lock:
+            segment = self._current
+            if segment is None or segment.size >= _SEGMENT_BYTES:
+                segment = self._current = self._create()
+            return segment.append(lines)
+
+    def _create(self) -> Segment:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = f"{time.time_ns()}-{os.getpid()}-{os.urandom(4).hex()}.jsonl"
+        segment = Segment.create(self.folder / name, self._header)
+        self._segments.add(segment)
+        return segment
+
+    def done(self, place: Place) -> None:
+        """It has arrived, or is given up: the file goes when nothing of it waits any more."""
+        with self._lock:
+            segment = place.segment
+            segment.waiting -= 1
+            if not segment.waiting and segment in self._segments:
+                self._segments.discard(segment)
+                if segment is self._current:
+                    self._current = None
+                segment.delete()
+
+    def adopt(self) -> Iterator[tuple[Place, int, float]]:
+        """Take over what dead processes left, the oldest first.
+
+        Yields:
+            Some whole lines, how many they are, and when they were written (seconds since the
+            epoch). Each place wants its `done`.
+        """
+        with contextlib.suppress(OSError):
+            for path in sorted(self.folder.glob("*.jsonl")):
+                if path.name == _REJECTED or self._owns(path):
+                    continue
+                segment = Segment.adopt(path)
+                if segment is not None:
+                    yield from self._places(segment)
+
+    def _owns(self, path: Path) -> bool:
+        with self._lock:
+            return any(segment.path == path for segment in self._segments)
+
+    def _places(self, segment: Segment) -> list[tuple[Place, int, float]]:
+        try:
+            data = segment.read(0, segment.size)
+        except OSError:
+            data = b""
+        if not data.startswith(self._header):
+            segment.close()  # not readable, of another version, no segment at all: leave it alone
+            return []
+        written = segment.age_from
+        places: list[tuple[Place, int, float]] = []
+        start = len(self._header)
+        end = data.rfind(b"\n") + 1  # a torn last line is what was lost with its process
+        while start < end:
+            stop = end
+            if end - start > _PLACE_BYTES:
+                stop = data.find(b"\n", start + _PLACE_BYTES) + 1
+            count = data.count(b"\n", start, stop)
+            places.append((Place(segment, start, stop - start), count, written))
+            start = stop
+        with self._lock:
+            segment.waiting = len(places)
+            if places:
+                self._segments.add(segment)
+            else:
+                segment.delete()
+        return places
+
+    def reject(self, lines: Sequence[bytes], reason: str) -> Path:
+        """Set aside what the server never takes.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        path = self.folder / _REJECTED
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with open(descriptor, "ab") as file:  # noqa: PTH123  a descriptor
+            for line in lines:
+                entry = {"reason": reason, "record": orjson.Fragment(line)}
+                file.write(orjson.dumps(entry) + b"\n")
+        return path
+
+    def close(self) -> None:
+        """Let go of all segments and leave them for the next process."""
+        for segment in self._drop_all():
+            segment.close()
+
+    def abandon(self) -> None:
+        """Leave the segments to the parent, in the child after a fork."""
+        self._lock = threading.Lock()
+        self.close()  # the lock belongs to both descriptors: the parent's keeps it
+
+    def _drop_all(self) -> Iterable[Segment]:
+        with self._lock:
+            segments, self._segments, self._current = self._segments, set(), None
+            return segments

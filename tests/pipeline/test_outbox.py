@@ -1,0 +1,632 @@
+"""A server's spans are kept in a file first, and every one of them is accounted for."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from ollamatrace import Delivery, guard, update_trace
+from ollamatrace.pipeline import Broken, Denied, Refused, Unavailable, attempts, outbox, sender
+from ollamatrace.pipeline.worker import worker
+from ollamatrace.records import SpanRecord, TraceUpdate
+from ollamatrace.settings import default_spool
+from ollamatrace.tracer import Tracer
+
+DEADLINE_S = 10
+
+
+class Server:
+    """A channel that keeps what it gets; can be down, deny, refuse and wait."""
+
+    experiment = "Default"
+
+    def __init__(self, url="http://test:1"):
+        self.url = url
+        self.names = []
+        self.requests = []
+        self.updates = []
+        self.down = False
+        self.denies = False
+        self.poison = set()
+        self.bug = set()
+        self.broken = set()
+        self.after_s = None
+        self.attempts = 0
+        self.gate = threading.Event()
+        self.gate.set()
+        self.threads = set()
+        self.closed = 0
+
+    def send(self, records, pause):
+        self.attempts += 1
+        self.threads.add(threading.current_thread())
+        assert self.gate.wait(DEADLINE_S)
+        if self.down:
+            raise Unavailable("connection refused", self.after_s)
+        if self.denies:
+            raise Denied("401: set MLFLOW_TRACKING_USERNAME")
+        names = [record.name for record in records if isinstance(record, SpanRecord)]
+        if self.broken & set(names) or self.broken == {"*"}:
+            raise Broken("500: NUL")
+        if self.bug & set(names):
+            raise RuntimeError("a bug")
+        if self.poison & set(names) or self.poison == {"*"}:
+            raise Refused("422: no")
+        self.requests.append(names)
+        self.names += names
+        self.updates += [record for record in records if isinstance(record, TraceUpdate)]
+        pause()
+
+    def close(self):
+        self.closed += 1
+
+    def abandon(self):
+        self.names = []
+
+
+@pytest.fixture
+def server():
+    return Server()
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Retries follow each other quickly."""
+    monkeypatch.setattr(attempts, "_FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr(attempts, "_LAST_RETRY_S", 0.01)
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+def tracer_with(*destinations, **settings):
+    class Made(Tracer):
+        def _open(self, *_address):
+            return list(destinations)
+
+    return Made(**settings)
+
+
+@pytest.fixture
+def tracer(server, told):
+    with tracer_with(server, on_warning=told.append) as tracer:
+        yield tracer
+        server.down = server.denies = False
+        server.gate.set()
+
+
+def end_spans(tracer, *names):
+    for name in names:
+        with tracer.span(name):
+            pass
+
+
+def until(condition):
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.001)
+
+
+def balanced(report):
+    for one in (report, *report.destinations.values()):
+        assert one.accepted == one.pending + one.spooled + one.delivered + one.dropped
+        assert min(one.pending, one.spooled, one.delivered, one.dropped) >= 0
+        assert one.dropped == sum(one.reasons.values())
+    return report
+
+
+def segments():
+    return sorted(
+        path for path in default_spool().glob("*/*.jsonl") if path.name != "rejected.jsonl"
+    )
+
+
+def spooled_names():
+    lines = [line for path in segments() for line in path.read_text().splitlines()[1:]]
+    return [json.loads(line)["name"] for line in lines]
+
+
+def test_spans_arrive_in_order_and_leave_no_file(server, tracer):
+    end_spans(tracer, "a", "b", "c")
+    report = balanced(tracer.flush())
+    assert (report.delivered, report.spooled) == (3, 0)
+    assert server.names == ["a", "b", "c"]
+    assert segments() == []
+
+
+def test_they_are_in_a_file_before_they_are_sent(server, tracer):
+    server.gate.clear()
+    end_spans(tracer, "a", "b")
+    report = balanced(tracer.flush(timeout=0.3))
+    assert (report.spooled, report.pending, report.delivered) == (2, 0, 0)
+    assert spooled_names() == ["a", "b"]
+    server.gate.set()
+    assert balanced(tracer.flush()).delivered == 2
+
+
+def test_it_sends_from_a_thread_that_ends_when_there_is_nothing(server, tracer, monkeypatch):
+    monkeypatch.setattr(sender, "_IDLE_S", 0.0)
+    for _ in range(3):
+        end_spans(tracer, "a")
+        tracer.flush()
+        [thread] = server.threads
+        thread.join(DEADLINE_S)
+        assert not thread.is_alive()
+        assert thread.daemon
+        server.threads.clear()
+    assert server.names == ["a"] * 3
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_server_that_is_down_gets_them_later(server, tracer, told):
+    server.down = True
+    end_spans(tracer, "a")
+    until(lambda: server.attempts > 3)
+    end_spans(tracer, "b")
+    until(lambda: balanced(tracer.stats()).spooled == 2)
+    assert told == ["connection refused; spans wait and are sent again"]
+    server.down = False
+    assert balanced(tracer.flush()).delivered == 2
+    assert server.names == ["a", "b"]
+
+
+def test_a_flush_does_not_wait_for_the_next_attempt(server, tracer, monkeypatch):
+    monkeypatch.setattr(attempts, "_FIRST_RETRY_S", 1000.0)
+    monkeypatch.setattr(attempts, "_LAST_RETRY_S", 1000.0)
+    server.down = True
+    end_spans(tracer, "a")
+    until(lambda: server.attempts)
+    server.down = False
+    assert balanced(tracer.flush()).delivered == 1
+
+
+def test_it_waits_as_long_as_the_server_asks(server, tracer, monkeypatch):
+    slept = []
+    monkeypatch.setattr(attempts.Attempts, "_sleep", lambda _, seconds: slept.append(seconds))
+    server.down, server.after_s = True, 77.0
+    end_spans(tracer, "a")
+    until(lambda: slept)
+    server.down = False
+    tracer.flush()
+    assert slept[0] == 77.0
+
+
+@pytest.mark.usefixtures("quick")
+def test_another_destination_does_not_wait_for_one_that_is_down_or_slow(server, told):
+    other = Server("http://test:2")
+    with tracer_with(server, other, on_warning=told.append) as tracer:
+        server.down = True
+        other_gate, server_gate = other.gate, server.gate
+        server_gate.clear()
+        end_spans(tracer, "a", "b")
+        until(lambda: tracer.stats().destinations[other.url].delivered == 2)
+        report = balanced(tracer.stats())
+        assert (report.spooled, report.delivered) == (2, 0)
+        assert other.names == ["a", "b"]
+        assert report.destinations[server.url].spooled == 2
+        server.down = False
+        server_gate.set()
+        assert balanced(tracer.flush()).delivered == 2
+        assert other_gate.is_set()
+
+
+def test_denied_stops_says_so_once_and_keeps_the_spool(server, tracer, told):
+    server.denies = True
+    end_spans(tracer, "a")
+    began = time.monotonic()
+    report = balanced(tracer.flush(timeout=60))
+    assert time.monotonic() - began < DEADLINE_S  # waiting makes no sense
+    assert report.spooled == 1
+    made = server.attempts
+    end_spans(tracer, "b")
+    until(lambda: spooled_names() == ["a", "b"])
+    assert server.attempts == made
+    assert len(told) == 1
+    assert "MLFLOW_TRACKING_USERNAME" in told[0]
+    server.denies = False  # who asks for it gets another attempt
+    until(lambda: balanced(tracer.flush()).delivered == 2)
+
+
+def test_a_poison_span_is_set_aside_and_the_others_arrive(server, tracer, told):
+    server.poison = {"bad"}
+    server.gate.clear()
+    end_spans(tracer, *[f"good {n}" for n in range(20)], "bad", *["more"] * 10)
+    server.gate.set()
+    report = balanced(tracer.flush())
+    assert (report.delivered, report.reasons) == (30, {"rejected": 1})
+    assert sorted(server.names) == sorted([f"good {n}" for n in range(20)] + ["more"] * 10)
+    [path] = default_spool().glob("*/rejected.jsonl")
+    [entry] = map(json.loads, path.read_text().splitlines())
+    assert entry["record"]["name"] == "bad"
+    assert entry["reason"] == "422: no"
+    assert str(path) in told[-1]
+    assert segments() == []
+
+
+def test_a_poison_span_within_one_trace_is_found(server, tracer):
+    server.poison = {"bad"}
+    server.gate.clear()
+    with tracer.span("root"):
+        end_spans(tracer, "a", "bad", "b")
+    server.gate.set()
+    report = balanced(tracer.flush())
+    assert (report.delivered, report.dropped) == (3, 1)
+    assert sorted(server.names) == ["a", "b", "root"]
+
+
+def test_a_request_keeps_traces_together_when_it_is_split(server, tracer):
+    server.poison = {"bad"}
+    server.gate.clear()
+    for number in range(4):
+        with tracer.span(f"root {number}"):
+            end_spans(tracer, f"child {number}")
+    end_spans(tracer, "bad")
+    server.gate.set()
+    tracer.flush()
+    assert all(
+        {f"root {n}" in names for names in server.requests if f"child {n}" in names} == {True}
+        for n in range(4)
+    )
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_server_that_refuses_everything_for_a_while_loses_nothing(server, tracer, monkeypatch):
+    monkeypatch.setattr(sender, "_PROBES", 10**6)
+    server.poison = {"*"}
+    end_spans(tracer, "a", "b", "c")
+    until(lambda: server.attempts > 20)
+    server.poison = set()
+    report = balanced(tracer.flush())
+    assert (report.delivered, report.dropped) == (3, 0)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_single_span_that_is_always_refused_is_given_up(server, tracer):
+    server.poison = {"bad"}
+    end_spans(tracer, "bad")
+    assert balanced(tracer.flush()).reasons == {"rejected": 1}
+    assert server.attempts == 1 + sender._PROBES
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_record_that_cannot_be_encoded_is_like_poison(server, tracer, monkeypatch):
+    monkeypatch.delenv("OLLAMATRACE_STRICT")
+    server.bug = {"bad"}
+    end_spans(tracer, "a", "bad", "b")
+    report = balanced(tracer.flush())
+    assert (report.delivered, report.reasons) == (2, {"rejected": 1})
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_span_over_which_the_server_fails_holds_up_nothing(server, tracer):
+    server.broken = {"bad"}
+    server.gate.clear()
+    end_spans(tracer, *["good"] * 200, "bad", *["good"] * 50)
+    server.gate.set()
+    report = balanced(tracer.flush())
+    assert (report.delivered, report.reasons) == (250, {"rejected": 1})
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_server_that_fails_over_everything_loses_nothing(server, tracer):
+    server.broken = {"*"}
+    server.gate.clear()
+    end_spans(tracer, *["good"] * 100)
+    server.gate.set()
+    until(lambda: server.attempts > 100)
+    report = balanced(tracer.flush(timeout=0.1))
+    assert (report.spooled, report.dropped) == (100, 0)
+    server.broken = {"good 7"}
+    assert balanced(tracer.flush()).delivered == 100
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_single_span_over_which_the_server_fails_waits_for_others(server, tracer):
+    server.broken = {"bad"}
+    end_spans(tracer, "bad")
+    until(lambda: server.attempts > 20)
+    assert balanced(tracer.stats()).spooled == 1
+    end_spans(tracer, "good")
+    report = balanced(tracer.flush())
+    assert (report.delivered, report.reasons) == (1, {"rejected": 1})
+
+
+def test_many_small_batches_become_few_requests(server, tracer):
+    server.gate.clear()
+    for _ in range(50):
+        end_spans(tracer, "a")
+        tracer.flush(timeout=0)
+    until(lambda: len(spooled_names()) == 50)
+    server.gate.set()
+    assert balanced(tracer.flush()).delivered == 50
+    assert len(server.requests) <= 3
+
+
+def test_what_is_spooled_takes_no_room_in_memory(server, monkeypatch):
+    monkeypatch.setattr(outbox, "_MEMORY_BYTES", 4_000)
+    server.gate.clear()
+    with tracer_with(server, delivery=Delivery(max_spans=10, delay_s=0.001)) as tracer:
+        for number in range(100):
+            end_spans(tracer, f"{number}")
+            until(lambda: not tracer.stats().pending)
+        [kept] = tracer.pipeline._lanes
+        assert kept._memory <= 4_000
+        server.gate.set()
+        report = balanced(tracer.flush())
+    assert (report.delivered, report.dropped) == (100, 0)
+    assert server.names == [f"{number}" for number in range(100)]
+
+
+def unwritable(monkeypatch, tmp_path):
+    file = tmp_path / "a-file"
+    file.write_text("")
+    monkeypatch.setenv("XDG_DATA_HOME", str(file))
+
+
+def test_without_a_spool_spans_wait_in_memory_with_one_warning(server, told, monkeypatch, tmp_path):
+    unwritable(monkeypatch, tmp_path)
+    server.gate.clear()
+    with tracer_with(server, on_warning=told.append) as tracer:
+        end_spans(tracer, "a", "b")
+        report = balanced(tracer.flush(timeout=0.3))
+        assert (report.pending, report.spooled) == (2, 0)
+        [warning] = told
+        assert "memory only" in warning
+        server.gate.set()
+        assert balanced(tracer.flush()).delivered == 2
+
+
+@pytest.mark.usefixtures("quick")
+def test_without_a_spool_the_queue_is_bounded(server, monkeypatch, tmp_path):
+    unwritable(monkeypatch, tmp_path)
+    server.down = True
+    with tracer_with(server, delivery=Delivery(max_spans=5)) as tracer:
+        for _ in range(8):
+            end_spans(tracer, "a")
+            tracer.flush(timeout=0)
+        report = balanced(tracer.stats())
+        assert report.reasons == {"queue_full": 3}
+        server.down = False
+        assert balanced(tracer.flush()).delivered == 5
+
+
+def test_a_spool_that_is_too_big_loses_the_oldest(server, told):
+    server.gate.clear()
+    delivery = Delivery(spool_max_bytes=6_000_000, delay_s=0.001)
+    with tracer_with(server, delivery=delivery, on_warning=told.append) as tracer:
+        for number in range(15):
+            with tracer.span(f"{number}") as span:
+                span.outputs = "x" * 2_000_000
+            until(lambda: balanced(tracer.stats()).pending == 0)
+        report = balanced(tracer.stats())
+        assert report.reasons == {"spool_full": 13}
+        two_segments = 2 * 6_200_000  # a file goes when nothing of it waits
+        assert sum(path.stat().st_size for path in segments()) < 6_000_000 + two_segments
+        assert "spool_max_bytes" in told[0]
+        server.gate.set()
+        assert balanced(tracer.flush()).delivered == 2
+        assert server.names == ["0", "14"]  # the first was on its way
+
+
+def test_a_spool_that_waits_too_long_is_given_up(server):
+    server.gate.clear()
+    with tracer_with(server, delivery=Delivery(spool_max_age_s=0.001)) as tracer:
+        end_spans(tracer, "in flight")
+        until(lambda: server.attempts)
+        end_spans(tracer, "old")
+        until(lambda: tracer.stats().spooled == 2)
+        end_spans(tracer, "new")
+        until(lambda: balanced(tracer.stats()).reasons.get("spool_expired"))
+        server.gate.set()
+        tracer.flush()
+
+
+PROGRAM = """
+import os, signal, sys, threading
+sys.path.insert(0, ".")
+from tests.pipeline.test_outbox import Server, end_spans, tracer_with
+server = Server()
+how = sys.argv[1]
+if how in ("killed", "hangs"):
+    server.gate.clear()
+server.down = how == "down"
+server.denies = how == "denied"
+tracer = tracer_with(server)
+end_spans(tracer, "a", "b")
+if how == "killed":
+    while tracer.stats().spooled < 2:
+        pass
+    os.kill(os.getpid(), signal.SIGKILL)
+import atexit
+atexit._run_exitfuncs()
+print(*server.names)
+"""
+
+
+def program(how):
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_after_a_kill_the_next_process_delivers(server):
+    assert program("killed").returncode == -signal.SIGKILL
+    assert spooled_names() == ["a", "b"]
+    with tracer_with(server) as tracer:
+        end_spans(tracer, "c")
+        report = balanced(tracer.flush())
+    assert server.names == ["a", "b", "c"]
+    assert (report.accepted, report.delivered) == (1, 1)  # the others were never this tracer's
+    assert segments() == []
+
+
+def test_a_flush_is_enough_to_deliver_what_others_left(server):
+    program("killed")
+    with tracer_with(server) as tracer:
+        tracer.flush()
+        until(lambda: server.names == ["a", "b"])
+
+
+@pytest.mark.parametrize("how", ["down", "denied", "hangs"])
+def test_exit_leaves_to_the_next_process_what_cannot_be_sent(how, server):
+    began = time.monotonic()
+    assert program(how).returncode == 0
+    assert time.monotonic() - began < 5 + DEADLINE_S
+    assert spooled_names() == ["a", "b"]
+    with tracer_with(server) as tracer:
+        end_spans(tracer, "c")
+        tracer.flush()
+        assert server.names == ["a", "b", "c"]
+
+
+def test_exit_delivers():
+    assert program("fine").stdout.split() == ["a", "b"]
+    assert segments() == []
+
+
+def test_a_line_that_is_no_record_is_passed_over(server):
+    program("killed")
+    [path] = segments()
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], "{}", "no json", "[1]", *lines[1:]]) + "\n")
+    with tracer_with(server) as tracer:
+        tracer.flush()
+        until(lambda: server.names == ["a", "b"])
+        until(lambda: not segments())
+
+
+def test_a_spool_that_was_deleted_loses_only_what_is_not_in_memory(server, tracer, monkeypatch):
+    monkeypatch.setattr(outbox, "_MEMORY_BYTES", 0)
+    server.gate.clear()
+    end_spans(tracer, "in flight")
+    until(lambda: server.attempts)
+    end_spans(tracer, "a")
+    until(lambda: tracer.stats().spooled == 2)
+    for path in segments():
+        path.unlink()
+    server.gate.set()
+    report = balanced(tracer.flush())
+    assert report.delivered + report.dropped == 2
+    assert report.reasons == {"spool_unreadable": 1}
+
+
+def test_a_forked_child_sends_its_own_only(server, tracer):
+    server.gate.clear()
+    end_spans(tracer, "parent's")
+    until(lambda: tracer.stats().spooled == 1)
+    pid = os.fork()
+    if not pid:
+        server.gate = threading.Event()
+        server.gate.set()
+        end_spans(tracer, "child's")
+        report = balanced(tracer.flush())
+        os._exit(0 if server.names == ["child's"] and report.delivered == 1 else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    server.gate.set()
+    assert balanced(tracer.flush()).delivered == 1
+    assert server.names == ["parent's"]
+
+
+def test_a_closed_tracer_goes_on_in_the_background_and_lets_go(server):
+    server.gate.clear()
+    tracer = tracer_with(server)
+    pipeline = tracer.pipeline
+    end_spans(tracer, "a")
+    tracer.close(timeout=0.1)
+    assert pipeline in worker._pipelines
+    server.gate.set()
+    until(lambda: pipeline not in worker._pipelines)
+    assert server.names == ["a"]
+    assert server.closed == 1
+
+
+NO_THREADS = """
+import sys, threading
+sys.path.insert(0, ".")
+from tests.pipeline.test_outbox import Server, end_spans, tracer_with
+start = threading.Thread.start
+def refuse(self):
+    if self.name not in sys.argv[2:]:
+        raise RuntimeError("can't start new thread")
+    start(self)
+threading.Thread.start = refuse
+server = Server()
+server.down = sys.argv[1] == "down"
+tracer = tracer_with(server)
+end_spans(tracer, "a", "b")
+report = tracer.flush()
+print(report.spooled, report.delivered)
+"""
+
+
+@pytest.mark.parametrize(
+    ("threads", "state", "told"),
+    [
+        ([], "up", "2 0"),  # whoever ends a span must not wait for a server
+        (["ollamatrace"], "up", "0 2"),
+        (["ollamatrace"], "down", "2 0"),
+    ],
+)
+def test_where_no_thread_can_start(threads, state, told):
+    run = [sys.executable, "-c", NO_THREADS, state, *threads]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == told, done.stderr
+    assert len(spooled_names()) == int(told[0])
+
+
+def test_a_failure_of_on_warning_does_not_matter(server, caplog):
+    def fail(text):
+        raise RuntimeError(text)
+
+    server.denies = True
+    with tracer_with(server, on_warning=fail) as tracer:
+        end_spans(tracer, "a")
+        assert tracer.flush().spooled == 1
+    assert guard.logger.name in {record.name for record in caplog.records}
+
+
+@pytest.mark.parametrize("leave", ["flush", "close"])
+def test_an_update_is_waited_for_like_a_span(server, leave):
+    with tracer_with(server) as tracer:
+        end_spans(tracer, "a")
+        tracer.flush()
+        update_trace(session="s")
+        getattr(tracer, leave)()
+        assert [update.session for update in server.updates] == ["s"]
+        assert balanced(tracer.stats()).accepted == 1
+
+
+def test_an_update_outlives_the_process_like_a_span(server):
+    program = PROGRAM.replace('if how == "killed"', 'ollamatrace.update_trace(user="u")\nif 1')
+    program = "import ollamatrace\n" + program.replace("spooled < 2", "spooled < 2 or not said()")
+    said = "def said(): return 'trace_update' in ''.join(p.read_text() for p in segments())\n"
+    program = program.replace("server = Server()", said + "server = Server()").replace(
+        "import Server", "import segments, Server"
+    )
+    run = [sys.executable, "-c", program, "killed"]
+    assert subprocess.run(run, timeout=60).returncode == -signal.SIGKILL
+    with tracer_with(server) as tracer:
+        tracer.flush()
+        until(lambda: [update.user for update in server.updates] == ["u"])
+
+
+def test_a_closed_tracer_that_was_denied_leaves_its_spans_to_the_next(server):
+    server.denies = True
+    tracer = tracer_with(server)
+    end_spans(tracer, "a")
+    tracer.close()
+    assert tracer.pipeline not in worker._pipelines
+    server.denies = False
+    with tracer_with(server) as another:
+        another.flush()
+        until(lambda: server.names == ["a"])
