@@ -12,7 +12,14 @@ from ollamatrace.pipeline import FlushReport
 from ollamatrace.records import SpanRecord, Timing, Trace, Usage
 from ollamatrace.settings import Capture, Delivery
 from ollamatrace.spans import Span
-from ollamatrace.tracer import Tracer, get_trace, search_traces, set_default, span
+from ollamatrace.tracer import (
+    Tracer,
+    get_trace,
+    search_traces,
+    set_default,
+    span,
+    update_trace,
+)
 
 __all__ = [
     "Capture",
@@ -37,4 +44,5 @@ __all__ = [
     "set_default",
     "span",
     "tracer_of",
+    "update_trace",
 ]

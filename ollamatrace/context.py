@@ -10,16 +10,21 @@ from __future__ import annotations
 from contextvars import ContextVar
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
+from weakref import ref
 
 from ollamatrace.ids import trace_hex
 from ollamatrace.records import utf8
 
 if TYPE_CHECKING:
-    from ollamatrace.spans import Span
+    from ollamatrace.spans import Owner, Span
 
 span_var: Final[ContextVar[Span | None]] = ContextVar("ollamatrace_span", default=None)
 session_var: Final[ContextVar[str | None]] = ContextVar("ollamatrace_session", default=None)
 last_var: Final[ContextVar[int | None]] = ContextVar("ollamatrace_last_trace_id", default=None)
+last_owner_var: Final[ContextVar[ref[Owner] | None]] = ContextVar(
+    "ollamatrace_last_owner", default=None
+)
+"""The tracer of that trace, which is not kept alive."""
 
 
 def current_span() -> Span | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ollamatrace.pipeline import Sink
-from ollamatrace.records import SpanRecord
+from ollamatrace.records import Record, SpanRecord, TraceUpdate
 from ollamatrace.settings import Capture
-from ollamatrace.tracer import Server, Tracer
+from ollamatrace.spans import apply
+from ollamatrace.tracer import Tracer
 
 
 class _Memory:
@@ -16,9 +17,18 @@ class _Memory:
     def __init__(self) -> None:
         self.records: list[SpanRecord] = []
 
-    def write(self, records: Sequence[SpanRecord], pause: Callable[[], None]) -> None:
-        self.records += records
+    def write(self, records: Sequence[Record], pause: Callable[[], None]) -> None:
+        for record in records:
+            if isinstance(record, TraceUpdate):
+                self._apply(record)
+            else:
+                self.records.append(record)
         pause()
+
+    def _apply(self, update: TraceUpdate) -> None:
+        for record in self.records:
+            if record.trace_id == update.trace_id:
+                apply(update, record)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -41,7 +51,7 @@ class MemoryTracer(Tracer):
         self._memory = _Memory()
         super().__init__(capture=capture)
 
-    def _open(self, server: Server, experiment: str) -> list[Sink]:  # noqa: ARG002  no choice
+    def _open(self, *_address: object, **_settings: object) -> list[Sink]:
         return [self._memory]
 
     def finished(self, timeout: float = 5) -> list[SpanRecord]:

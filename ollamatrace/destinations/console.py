@@ -6,7 +6,7 @@ import datetime as dt
 import sys
 from collections.abc import Callable, Sequence
 
-from ollamatrace.records import SpanRecord
+from ollamatrace.records import Record, SpanRecord, TraceUpdate
 
 _NS_PER_MS = 1_000_000
 
@@ -16,9 +16,11 @@ class Console:
 
     url = "console:"
 
-    def write(self, records: Sequence[SpanRecord], pause: Callable[[], None]) -> None:
-        """Write one line for each of `records`."""
+    def write(self, records: Sequence[Record], pause: Callable[[], None]) -> None:
+        """Write one line for each span of `records`."""
         for record in records:
+            if isinstance(record, TraceUpdate):
+                continue
             sys.stderr.write(_line(record) + "\n")
             pause()
         sys.stderr.flush()

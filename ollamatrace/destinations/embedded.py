@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ollamatrace.destinations.backend import Query
 from ollamatrace.errors import ConfigError, StoreError
-from ollamatrace.records import SpanRecord, Trace
+from ollamatrace.records import Record, Trace
 
 if TYPE_CHECKING:
     from ollamatrace.store import Store
@@ -39,7 +39,7 @@ class Embedded:
         """``sqlite:///`` and the path."""
         return f"sqlite:///{self._store.path}"
 
-    def write(self, records: Sequence[SpanRecord], pause: Callable[[], None]) -> None:
+    def write(self, records: Sequence[Record], pause: Callable[[], None]) -> None:
         """Store `records` in one transaction."""
         self._store.write(records, experiment=self._experiment, pause=pause)
 

@@ -25,6 +25,11 @@ class SilentSpan(Span):
     def inputs(self, value: Any) -> None:
         pass
 
+    @property
+    def url(self) -> str | None:
+        """No trace, no page."""
+        return None
+
     def set(self, key: str, value: Any) -> None:
         """Do nothing."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from types import TracebackType
 from typing import Any, Final, Protocol, Self
+from weakref import ref
 
-from ollamatrace.context import last_var, session_var, span_var
+from ollamatrace.context import last_owner_var, last_var, session_var, span_var
 from ollamatrace.guard import shielded
 from ollamatrace.ids import new_bits, process, span_hex, trace_hex
 from ollamatrace.pipeline import Pipeline
@@ -15,12 +16,14 @@ from ollamatrace.records import (
     Snapshot,
     SpanRecord,
     Status,
+    TraceUpdate,
     content_of,
     snapshot,
     utf8,
 )
 from ollamatrace.settings import Capture
 from ollamatrace.spans.failure import Failure, is_cancellation
+from ollamatrace.spans.update import apply, noting, together
 
 _SPAN_BYTES: Final = 1024
 """About what a queued span takes beside its content."""
@@ -37,6 +40,15 @@ class Owner(Protocol):
     @property
     def capture(self) -> Capture:
         """What of it is recorded."""
+        ...
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is recorded."""
+        ...
+
+    def page(self, trace_id: str) -> str | None:
+        """The address of the page that shows a trace; ``None`` if there is no such page."""
         ...
 
 
@@ -60,6 +72,7 @@ class Span:
         "_id",
         "_inputs",
         "_links",
+        "_noted",
         "_outputs",
         "_parent",
         "_parent_id",
@@ -104,6 +117,8 @@ class Span:
         self._status: Status = "OK"
         self._end_reason: EndReason = "returned"
         self._warnings: list[str] | None = None
+        self._noted: TraceUpdate | None = None
+        """What is said about its trace, if it is the top span; never changed, only replaced."""
 
     @property
     def trace_id(self) -> str:
@@ -114,6 +129,15 @@ class Span:
     def span_id(self) -> str:
         """Its own id: 16 hex digits."""
         return span_hex(self._id)
+
+    @property
+    def url(self) -> str | None:
+        """The address of the page that shows its trace; ``None`` if there is no such page."""
+        return self._url() if self._trace else None
+
+    @shielded
+    def _url(self) -> str | None:
+        return self.owner.page(self.trace_id)
 
     @property
     def inputs(self) -> Any:
@@ -197,7 +221,7 @@ class Span:
     def end(self, status: Status = "OK", reason: EndReason = "returned") -> None:
         """End it, once: who comes second, in whichever thread, changes nothing."""
         if self._end(status, reason, None):
-            last_var.set(self._trace)
+            self._remember()
 
     def fail(self, error: BaseException) -> None:
         """End it with an exception: as an error, or as cancelled."""
@@ -206,7 +230,14 @@ class Span:
         else:
             ended = self._end("ERROR", "error", error)
         if ended:
-            last_var.set(self._trace)
+            self._remember()
+
+    def _remember(self) -> None:
+        """Be the one that ended last here."""
+        last_var.set(self._trace)
+        last = last_owner_var.get()
+        if last is None or last() is not self.owner:  # seldom: making a reference takes long
+            last_owner_var.set(ref(self.owner))
 
     def abandon(self) -> None:
         """End it because the program goes away and leaves it open.
@@ -264,7 +295,29 @@ class Span:
             if self._status == "ERROR":
                 record.events.append(self._failure.event())
         record.warnings += self._warnings or ()
+        noted = self.top()._noted
+        if noted is not None:
+            apply(noted, record)
         return record
+
+    def top(self) -> Span:
+        """The outermost span of its trace in this process: the root, if that is here."""
+        span = self
+        while True:
+            above = span._parent or span.outer
+            if above is None or above._trace != self._trace:
+                return span
+            span = above
+
+    def note(self, update: TraceUpdate) -> bool:
+        """Have this span, which is a top one, and all that end below it carry `update`.
+
+        Returns:
+            Whether it does: it ends later, and in this process.
+        """
+        with noting.lock:
+            self._noted = together(self._noted, update)
+        return not self.ended and self._generation == process.generation
 
     def warn(self, text: str) -> None:
         """Note something that whoever looks at the span should know."""

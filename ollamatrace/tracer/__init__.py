@@ -1,7 +1,16 @@
 """The tracer, which one a call uses, and reading traces back."""
 
 from ollamatrace.tracer.lookup import registry
-from ollamatrace.tracer.top import get_trace, search_traces, set_default, span
+from ollamatrace.tracer.top import get_trace, search_traces, set_default, span, update_trace
 from ollamatrace.tracer.tracer import Server, Tracer
 
-__all__ = ["Server", "Tracer", "get_trace", "registry", "search_traces", "set_default", "span"]
+__all__ = [
+    "Server",
+    "Tracer",
+    "get_trace",
+    "registry",
+    "search_traces",
+    "set_default",
+    "span",
+    "update_trace",
+]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
+from ollamatrace import guard
 from ollamatrace.errors import ConfigError
 from ollamatrace.records import Trace
 from ollamatrace.spans import SilentSpan, Span
+from ollamatrace.tracer import update
 from ollamatrace.tracer.lookup import registry
 from ollamatrace.tracer.tracer import Tracer
 
@@ -29,6 +32,40 @@ def span(name: str, kind: str = "UNKNOWN", parent: Span | None = None) -> Span:
     if not isinstance(tracer, Tracer):
         return SilentSpan(name, kind)
     return tracer.span(name, kind, parent)
+
+
+@guard.shielded
+def update_trace(
+    session: str | None = None,
+    user: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    metadata: Mapping[str, str] | None = None,
+    name: str | None = None,
+) -> None:
+    """Say something about the whole trace: that of the current span, else the last one here.
+
+    May be called while the trace goes on and after it has ended. Called again, it adds to what
+    was said before; the same key again replaces the value. It never raises; where no span is open
+    and none has ended in this task or thread, it logs a warning.
+
+    Args:
+        session: The session (conversation) it belongs to; it beats ``with session(…)``.
+        user: Who it was done for.
+        tags: Added to its tags; what is no text becomes one.
+        metadata: The same for its metadata.
+        name: What its root span is called from now on.
+
+    Example:
+        >>> client.chat(...)
+        >>> update_trace(user="ada", tags={"answer": "good"})
+    """
+    update.bring(
+        session=update.session_of(session),
+        user=update.text_or_none(user),
+        tags=update.texts_of("tags", tags),
+        metadata=update.texts_of("metadata", metadata),
+        name=update.text_or_none(name),
+    )
 
 
 async def search_traces(

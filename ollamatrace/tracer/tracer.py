@@ -9,10 +9,10 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from ollamatrace import guard
-from ollamatrace.destinations import Backend, Query, open_sink
+from ollamatrace.destinations import Backend, Paged, Query, open_destination
 from ollamatrace.errors import ClosedError, ConfigError
 from ollamatrace.ids import parse_trace_id
-from ollamatrace.pipeline import FlushReport, Pipeline, Sink
+from ollamatrace.pipeline import Channel, FlushReport, Pipeline, Sink
 from ollamatrace.records import Trace
 from ollamatrace.settings import Capture, Delivery, Environment
 from ollamatrace.spans import SilentSpan, Span
@@ -34,7 +34,8 @@ class Tracer:
 
     Args:
         server: Where traces go: ``None`` for what the environment says, else the embedded store;
-            ``"sqlite:///path"``, ``"console:"``, or a list of these.
+            ``"http://…"`` or ``"https://…"`` of an MLflow server, ``"sqlite:///path"``,
+            ``"console:"``, or a list of these.
         experiment: The experiment that they are filed under; the environment's, else ``Default``.
         capture: What is recorded.
         delivery: How much may wait, and for how long.
@@ -59,25 +60,38 @@ class Tracer:
         self.capture = capture
         self.enabled = not environment.disabled
         """Whether spans are recorded; off by ``OLLAMATRACE_DISABLED=1`` or `disable`."""
-        self._sinks = self._open(
+        self._destinations = self._open(
             environment.server if server is None else server,
             environment.experiment if experiment is None else experiment,
+            environment.experiment_id,
+            delivery,
         )
-        self.pipeline = Pipeline(self._sinks, delivery, on_warning)
+        self.pipeline = Pipeline(self._destinations, delivery, on_warning)
         self._closed = False
         self._finalizer = weakref.finalize(self, self.pipeline.retire)
         self._finalizer.atexit = False  # the worker has its own, with a deadline
         registry.add(self)
 
-    def _open(self, server: Server, experiment: str) -> list[Sink]:
+    def _open(
+        self,
+        server: Server,
+        experiment: str | None,
+        experiment_id: str | None,
+        delivery: Delivery,
+    ) -> Sequence[Sink | Channel]:
         servers: list[Any] = list(server) if isinstance(server, list | tuple) else [server]
         if not servers:
             raise ConfigError("server=[] names no destination; leave it out for the embedded store")
-        sinks = [open_sink(one, experiment) for one in servers]
-        return list({sink.url: sink for sink in sinks}.values())
+        made = [
+            open_destination(
+                one, experiment=experiment, experiment_id=experiment_id, delivery=delivery
+            )
+            for one in servers
+        ]
+        return list({one.url: one for one in made}.values())
 
     def __repr__(self) -> str:
-        urls = ", ".join(sink.url for sink in self._sinks)
+        urls = ", ".join(one.url for one in self._destinations)
         return f"<{type(self).__name__} {urls}{' closed' if self._closed else ''}>"
 
     def span(self, name: str, kind: str = "UNKNOWN", parent: Span | None = None) -> Span:
@@ -89,6 +103,11 @@ class Tracer:
             parent: The span above, where it cannot be found by context (another thread).
         """
         return Span(self, name, kind, parent) if self.enabled else SilentSpan(name, kind)
+
+    def page(self, trace_id: str) -> str | None:
+        """The address of the page on which a trace can be looked at, if a destination has one."""
+        pages = (one.page(trace_id) for one in self._destinations if isinstance(one, Paged))
+        return next((page for page in pages if page), None)
 
     def enable(self) -> None:
         """Record again."""
@@ -184,6 +203,7 @@ class Tracer:
             ClosedError: the tracer is closed.
             ConfigError: no destination can be asked.
             StoreError: the store cannot be read.
+            ServerError: the server cannot be asked.
             ValueError: a time or the limit makes no sense.
         """
         query = Query(text, status, model, session, _nanoseconds(since), _nanoseconds(until), limit)
@@ -196,6 +216,7 @@ class Tracer:
             ClosedError: the tracer is closed.
             ConfigError: no destination can be asked.
             StoreError: the store cannot be read.
+            ServerError: the server cannot be asked.
             ValueError: that is no trace id.
         """
         known = parse_trace_id(trace_id)
@@ -204,10 +225,10 @@ class Tracer:
     async def _backend(self) -> Backend:
         if self._closed:
             raise ClosedError("the tracer is closed; make another to read its traces")
-        for sink in self._sinks:
-            if isinstance(sink, Backend):
+        for one in self._destinations:
+            if isinstance(one, Backend):
                 await self.aflush(_READ_FLUSH_S)
-                return sink
+                return one
         raise ConfigError(f"{self!r} keeps no traces to read; add an embedded store to its servers")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ollama
 import pytest
 
-from ollamatrace import TracedClient, Tracer
+from ollamatrace import TracedClient, Tracer, update_trace
 from tests.exchanges import arguments, load
 
 
@@ -25,6 +25,18 @@ def test_lines(replay, capsys):
     assert one.endswith("Chat (gemma3:270m) 13 → 8 tokens")
     assert " OK " in one
     assert two.endswith("mine error ValueError: bad")
+
+
+def test_an_update_of_a_trace_is_no_line(capsys):
+    with Tracer("console:") as tracer:
+        with tracer.span("a"):
+            pass
+        update_trace(user="ada")
+        with tracer.span("b"):
+            pass
+        assert tracer.flush().delivered == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert (first[-1], second[-1]) == ("a", "b")
 
 
 def test_what_would_move_the_cursor_is_not_written(capsys):

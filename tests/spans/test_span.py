@@ -224,6 +224,23 @@ def test_session(tracer):
     assert sessions == {"a": "chat-7", "b": "chat-8", "c": "chat-7", "d": None}
 
 
+def test_the_address_of_its_page(tracer, monkeypatch):
+    monkeypatch.setattr(tracer, "page", lambda trace_id: f"http://here/{trace_id}")
+    one = tracer.span("a")
+    assert one.url is None  # it has no trace yet
+    with one:
+        assert one.url == f"http://here/{one.trace_id}"
+    assert one.url == f"http://here/{one.trace_id}"
+    tracer.disable()
+    with tracer.span("silent") as silent:
+        assert silent.url is None
+
+
+def test_a_destination_without_pages(tmp_path):
+    with Tracer(f"sqlite:///{tmp_path}/x.db") as tracer, tracer.span("a") as one:
+        assert one.url is None
+
+
 def test_a_disabled_tracer_records_nothing(tracer):
     tracer.disable()
     with span("silent") as silent:
