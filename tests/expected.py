@@ -27,6 +27,7 @@ def check_stream(record, chunks, *, early=False):
     assert record.timing.chunks == len(chunks)
     assert 0 < record.timing.first_token_ns <= record.timing.first_answer_ns
     assert record.timing.first_answer_ns <= record.end_ns - record.start_ns
+    check_chunks(record, chunks)
     complete = _check_merged(record.outputs, chunks)
     if early:
         assert record.end_reason == "closed"
@@ -34,6 +35,16 @@ def check_stream(record, chunks, *, early=False):
     else:
         assert record.end_reason == ("exhausted" if complete else "incomplete")
         assert bool(record.warnings) == (not complete)
+
+
+def check_chunks(record, chunks):
+    """Compare the events of a stream that raised nothing."""
+    assert {event["name"] for event in record.events} == {"chunk"}
+    found = [event["attributes"] for event in record.events]
+    assert [one["value"] for one in found] == chunks
+    assert [one["index"] for one in found] == list(range(len(chunks)))
+    times = [record.start_ns, *(event["time_ns"] for event in record.events), record.end_ns]
+    assert times == sorted(times)
 
 
 def _check_merged(merged, chunks):

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from ollamatrace.clients.answers import Channel, Facts, Merger
 from ollamatrace.clients.binding import Binding
+from ollamatrace.clients.chunks import CHUNK_EVENT_BYTES, MOST_EVENTS, Came, ChunkEvents
 from ollamatrace.clients.endpoints import Endpoint
 from ollamatrace.clients.forms import form_of
 from ollamatrace.clients.streams import traced_stream
@@ -20,6 +21,7 @@ from ollamatrace.clients.tools import as_sent
 from ollamatrace.context import span_var
 from ollamatrace.guard import shielded
 from ollamatrace.ids import process
+from ollamatrace.pipeline.pause import Pause
 from ollamatrace.records import Content, SpanRecord, answer_snapshot, content_of, plain, snapshot
 from ollamatrace.spans import Span
 from ollamatrace.tracer import Tracer
@@ -41,7 +43,9 @@ class Call(Span):
         "_chunks",
         "_count",
         "_endpoint",
+        "_events_of_chunks",
         "_first",
+        "_handed_over",
         "_merger",
         "_raw",
     )
@@ -53,7 +57,10 @@ class Call(Span):
         self._chunks: list[_Chunk] = []
         self._count: int | None = None
         """How many chunks were received; ``None`` if it is no stream."""
+        self._handed_over = 0
+        """How many of them have gone to the worker."""
         self._merger: Merger | None = None
+        self._events_of_chunks: ChunkEvents | None = None
         self._first: dict[str, int] = {}
         """When the first token and the first answer token came, by field of `Timing`."""
         self._raw: tuple[bytes, Any] | None = None
@@ -106,6 +113,7 @@ class Call(Span):
                 if not self.owner.pipeline.put(part, _CHUNK_BYTES * _PART_CHUNKS, spans=0):
                     return  # no room now: they stay here, and are offered again
                 del self._chunks[:_PART_CHUNKS]
+                self._handed_over += _PART_CHUNKS
 
     @shielded
     def _take_raw(self, result: Any) -> None:
@@ -118,20 +126,38 @@ class Call(Span):
     def _size(self) -> int:
         raw = 0 if self._raw is None else len(self._raw[0])
         # Chunks that found no room before are held anyway: they are let in with the span.
-        return super()._size() + raw + _CHUNK_BYTES * min(len(self._chunks), _PART_CHUNKS)
+        here = _CHUNK_BYTES * min(len(self._chunks), _PART_CHUNKS)
+        return super()._size() + raw + here + self._event_size()
+
+    def _event_size(self) -> int:
+        if not self.owner.capture.stream_events:
+            return 0
+        return CHUNK_EVENT_BYTES * min(self._handed_over, MOST_EVENTS)
 
     # On the worker
 
     def merge(self, chunks: list[_Chunk]) -> None:
         """Put the next chunks to those before."""
         merger = self._merger = self._merger or self._endpoint.answer.merger()
+        events = self._events_of_chunks
+        if events is None and self.owner.capture.stream_events:
+            events = self._events_of_chunks = ChunkEvents(self.owner.capture.max_leaf_bytes)
         self._count = (self._count or 0) + len(chunks)
+        pause = Pause()
+        came: list[Came] = []
         for time_ns, item in chunks:
-            channel = _merged(merger, item)
+            since_ns = time_ns - self._begun
+            dumped = _dumped(item)
+            channel = None if dumped is None else _merged(merger, dumped)
             if channel is not None:
-                self._first.setdefault("first_token_ns", time_ns - self._begun)
+                self._first.setdefault("first_token_ns", since_ns)
             if channel == "answer":
-                self._first.setdefault("first_answer_ns", time_ns - self._begun)
+                self._first.setdefault("first_answer_ns", since_ns)
+            if events is not None:
+                came.append((self._start_ns + since_ns, item if dumped is None else dumped))
+            pause()
+        if events is not None:
+            events.add(came)
 
     def finish(self) -> SpanRecord:
         """Make the record: merge what is left, read the answer."""
@@ -150,6 +176,8 @@ class Call(Span):
         self._chunks = []
         for name, value in {**self._first, "chunks": self._count}.items():
             setattr(record.timing, name, value)
+        if self._events_of_chunks is not None:
+            self._events_of_chunks.give(record)
         merged = _result(self._merger) if self._merger is not None and self._count else None
         if merged is not None:
             taken = plain(merged, self.owner.capture.max_leaf_bytes)
@@ -221,9 +249,14 @@ def _named(method: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
 
 
 @shielded
-def _merged(merger: Merger, chunk: Any) -> Channel | None:
-    """Merge one chunk; a server may send anything: what is no object of the SDK has no part."""
-    return merger.add(chunk.model_dump(warnings=False)) if hasattr(chunk, "model_dump") else None
+def _dumped(chunk: Any) -> dict[str, Any] | None:
+    """A chunk as plain values; ``None``: a server may send anything, also what is no object."""
+    return chunk.model_dump(warnings=False) if hasattr(chunk, "model_dump") else None
+
+
+@shielded
+def _merged(merger: Merger, chunk: dict[str, Any]) -> Channel | None:
+    return merger.add(chunk)
 
 
 @shielded

@@ -1,7 +1,8 @@
-"""What a span took in or gave back, as JSON bytes or as plain values, converted when asked."""
+"""What a span took in, gave back or went through: JSON or plain values, converted when asked."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
@@ -10,16 +11,19 @@ _UNSET: Final = object()
 
 
 class Content:
-    """One input or output: JSON bytes, plain Python values, or both.
+    """Inputs, outputs or events: JSON bytes, plain Python values, or both.
 
-    The recording side hands over whichever it has; the other form is made on first use and kept.
+    Whoever makes it hands over what there is, be it only a way to get the JSON; another form is
+    made on first use and kept.
     A plain value consists of ``dict`` with ``str`` keys, ``list``, ``str``, ``int`` within 64
     bits, ``float``, ``bool`` and ``None`` (see `ollamatrace.records.plain`).
     """
 
     __slots__ = ("_json", "_value")
 
-    def __init__(self, value: Any = _UNSET, *, json: bytes | None = None) -> None:
+    def __init__(
+        self, value: Any = _UNSET, *, json: bytes | Callable[[], bytes] | None = None
+    ) -> None:
         self._json = json
         self._value = value
 
@@ -27,20 +31,30 @@ class Content:
     def value(self) -> Any:
         """The plain value; ``None`` where nothing was recorded."""
         if self._value is _UNSET:
-            self._value = None if self._json is None else orjson.loads(self._json)
+            self._value = None if self._json is None else orjson.loads(self.json)
         return self._value
 
     @property
     def has_json(self) -> bool:
-        """Whether the JSON form is there already; making it takes long where leaves are big."""
+        """Whether the JSON form need not be made of the value, which is slow with big leaves."""
         return self._json is not None
 
     @property
     def json(self) -> bytes:
         """The value as compact JSON in UTF-8."""
-        if self._json is None:
-            self._json = b"null" if self._value is _UNSET else orjson.dumps(self._value)
-        return self._json
+        json = self._json
+        if json is None:
+            json = b"null" if self._value is _UNSET else orjson.dumps(self._value)
+        elif not isinstance(json, bytes):
+            json = json()
+        self._json = json
+        return json
+
+    def opened(self) -> Any:
+        """The plain value for somebody who may change it: from now on the JSON is made of it."""
+        value = self.value
+        self._json = None
+        return value
 
 
 def utf8(value: object) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from operator import attrgetter
+from typing import Any, Final, Literal, TypedDict, cast
 
 import orjson
 
@@ -39,6 +40,14 @@ class Link(TypedDict):
     span_id: str
 
 
+_NOTHING: Final = Content()
+"""Shared by all records: it never changes."""
+
+
+def _no_events() -> Content:
+    return Content([])
+
+
 @dataclass(slots=True, kw_only=True)
 class SpanRecord:
     """One finished span, in the field's own terms; destinations map it to theirs.
@@ -58,10 +67,10 @@ class SpanRecord:
     status: Status
     end_reason: EndReason
     status_message: str = ""
-    input_content: Content = field(default_factory=Content, repr=False)
-    output_content: Content = field(default_factory=Content, repr=False)
+    input_content: Content = field(default=_NOTHING, repr=False)
+    output_content: Content = field(default=_NOTHING, repr=False)
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])
-    events: list[Event] = field(default_factory=list[Event])
+    event_content: Content = field(default_factory=_no_events, repr=False)
     links: list[Link] = field(default_factory=list[Link])
     usage: Usage | None = None
     model: str | None = None
@@ -83,15 +92,21 @@ class SpanRecord:
         """The answer, a stream merged into one; ``None`` where there was none."""
         return self.output_content.value
 
+    @property
+    def events(self) -> list[Event]:
+        """What happened during the span, a list that may be added to."""
+        return cast("list[Event]", self.event_content.opened())
+
     def line(self) -> bytes:
         """One canonical record line: JSON without the newline, fields in the order above."""
-        fields: dict[str, Any] = {}
-        for name in _FIELDS:
-            value = getattr(self, name)
-            if isinstance(value, Content):
-                fields[_CONTENT[name]] = orjson.Fragment(value.json)
-            else:
-                fields[name] = dict(value) if isinstance(value, Usage | Timing) else value
+        fields: dict[str, Any] = dict(zip(_NAMES, _values(self), strict=True))
+        fields["inputs"] = orjson.Fragment(self.input_content.json)
+        fields["outputs"] = orjson.Fragment(self.output_content.json)
+        events = self.event_content
+        # JSON that is made here is not kept: the list may be added to.
+        fields["events"] = orjson.Fragment(events.json) if events.has_json else events.value
+        fields["usage"] = None if self.usage is None else dict(self.usage)
+        fields["timing"] = dict(self.timing)
         return orjson.dumps(fields)
 
     @classmethod
@@ -110,9 +125,10 @@ class SpanRecord:
         Raises:
             ValueError: a field that every span has is missing.
         """
-        known: dict[str, Any] = {name: fields[name] for name in _FIELDS if name in fields}
+        known: dict[str, Any] = {name: fields[name] for name in _PLAIN if name in fields}
         for name, short in _CONTENT.items():
-            known[name] = Content(fields.get(short))
+            if short in fields:
+                known[name] = Content(fields[short])
         if known.get("usage") is not None:
             known["usage"] = Usage(**known["usage"])
         known["timing"] = Timing(**known.get("timing", {}))
@@ -122,8 +138,16 @@ class SpanRecord:
             raise ValueError(f"not a span record: {error}") from None
 
 
-_FIELDS = tuple(SpanRecord.__dataclass_fields__)
-_CONTENT = {"input_content": "inputs", "output_content": "outputs"}
+_FIELDS: Final = tuple(SpanRecord.__dataclass_fields__)
+_CONTENT: Final = {
+    "input_content": "inputs",
+    "output_content": "outputs",
+    "event_content": "events",
+}
+_PLAIN: Final = tuple(name for name in _FIELDS if name not in _CONTENT)
+_NAMES: Final = tuple(_CONTENT.get(name, name) for name in _FIELDS)
+"""What the fields are called in a line."""
+_values: Final = attrgetter(*_FIELDS)
 
 
 @dataclass(frozen=True, slots=True)

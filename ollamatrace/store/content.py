@@ -21,6 +21,7 @@ import orjson
 
 from ollamatrace.errors import StoreError
 from ollamatrace.records import Content
+from ollamatrace.records.shapes import as_dict
 
 _MARK: Final = "$ollamatrace"
 _MARK_BYTES: Final = _MARK.encode()
@@ -151,6 +152,19 @@ def put_list(connection: sqlite3.Connection, links: list[Link]) -> int:
             (digest, previous, put(connection, _hash(body), body)),
         ).lastrowid
     return cast("int", previous)
+
+
+def linked(body: bytes) -> list[bytes]:
+    """The hashes of the lists that a packed content refers to, by their last link."""
+    if _MARK_BYTES not in body:
+        return []
+    found: list[bytes] = []
+    for item in as_dict(orjson.loads(body)).values():
+        mark = as_dict(item).get(_MARK)
+        kind, _, digest = mark.partition(":") if isinstance(mark, str) else ("", "", "")
+        if kind == "list":
+            found.append(bytes.fromhex(digest))
+    return found
 
 
 def unpack(connection: sqlite3.Connection, body: bytes, *, lists: bool = True) -> bytes:

@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 
 import orjson
 
-from ollamatrace.records import Content, SpanRecord
+from ollamatrace.records import Content, SpanRecord, TraceUpdate
+from ollamatrace.store import chunks, update
 from ollamatrace.store.content import Link, Packer, put, put_list, unpack
 
 _COLUMNS: Final = (
@@ -78,6 +79,7 @@ def encode(record: SpanRecord, pause: Callable[[], None]) -> Row:
         rest["usage"] = dict(record.usage)
     if record.timing:
         rest["timing"] = dict(record.timing)
+    chunks.fold(rest, pause)
     packer = Packer(pause)
     values = (
         *_columns(record),
@@ -88,10 +90,15 @@ def encode(record: SpanRecord, pause: Callable[[], None]) -> Row:
     return Row(record.trace_id, record.start_ns, values, packer.texts, packer.lists)
 
 
-def insert(connection: sqlite3.Connection, rows: Sequence[Row], experiment: str) -> None:
-    """Write rows, replacing spans that are there already."""
+def insert(
+    connection: sqlite3.Connection, rows: Sequence[Row | TraceUpdate], experiment: str
+) -> None:
+    """Write rows, replacing spans that are there already; updates change what is there by then."""
     traces: dict[str, int] = {}
     for row in rows:
+        if isinstance(row, TraceUpdate):
+            update.apply(connection, row)
+            continue
         trace = traces.get(row.trace_id)
         if trace is None:
             trace = traces[row.trace_id] = _trace(connection, row)
@@ -121,8 +128,10 @@ def read(connection: sqlite3.Connection, row: Sequence[Any]) -> SpanRecord:
     """
     trace_id, *columns, rest, inputs, outputs = row
     fields = orjson.loads(unpack(connection, rest))
+    events = chunks.unfold(fields)
     fields.update(zip(_COLUMNS, columns, strict=True), trace_id=trace_id)
     record = SpanRecord.from_fields(fields)
+    record.event_content = events
     record.input_content = Content(json=unpack(connection, inputs))
     record.output_content = Content(json=unpack(connection, outputs))
     return record

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ollamatrace.errors import StoreError
-from ollamatrace.records import SpanRecord, Trace
+from ollamatrace.records import Record, Trace, TraceUpdate
 from ollamatrace.store.connection import explained, open_reader, open_writer
 from ollamatrace.store.fork import before_fork
 from ollamatrace.store.rows import SELECT, Row, encode, insert, read
@@ -47,7 +47,7 @@ class Store:
 
     def write(
         self,
-        records: Sequence[SpanRecord],
+        records: Sequence[Record],
         *,
         experiment: str,
         pause: Callable[[], None] = _no_pause,
@@ -55,7 +55,8 @@ class Store:
         """Write spans in one transaction; a span that is there already is replaced.
 
         Args:
-            records: The spans. Of two with the same ids the last one wins.
+            records: The spans. Of two with the same ids the last one wins. An update of a trace
+                changes those of its spans that are there by then.
             experiment: The experiment that they belong to.
             pause: Called after each span is encoded, while the file is not locked.
 
@@ -64,9 +65,10 @@ class Store:
             StoreError: the file cannot be written; locked by another for more than 50 ms, say.
             ValueError: a record has a field of a type that records do not have.
         """
-        rows: list[Row] = []
+        rows: list[Row | TraceUpdate] = []
         for record in records:
-            rows.append(encode(record, pause))
+            row = record if isinstance(record, TraceUpdate) else encode(record, pause)
+            rows.append(row)
             pause()
         if rows:
             with self._writing() as connection:

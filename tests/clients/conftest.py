@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import ollama
 import openai
 import pytest
+
+from ollamatrace.cli.replay import ReplayServer
 
 
 @pytest.fixture
@@ -41,3 +45,48 @@ def ollama_client(replay):
     yield make
     for client in opened:
         client._client.close()
+
+
+@pytest.fixture
+def lines_server():
+    """A server that streams these lines to any chat."""
+    with contextlib.ExitStack() as stack:
+
+        def start(path, lines):
+            exchange = {
+                "request": {"line": f"POST {path} HTTP/1.1", "headers": [], "body": None},
+                "response": {
+                    "line": "HTTP/1.1 200 OK",
+                    "headers": [["Content-Type", "text/event-stream"]],
+                    "framing": "chunked",
+                    "headers_at_ms": 0,
+                    "end_ms": 0,
+                    "chunks": [{"t_ms": 0, "text": line} for line in lines],
+                },
+            }
+            return stack.enter_context(ReplayServer([exchange], pace=0))
+
+        yield start
+
+
+@pytest.fixture
+def openai_lines(lines_server):
+    with contextlib.ExitStack() as stack:
+
+        def start(lines):
+            url = lines_server("/v1/chat/completions", lines).url + "/v1"
+            return stack.enter_context(openai.OpenAI(base_url=url, api_key="x"))
+
+        yield start
+
+
+@pytest.fixture
+def replay_lines(lines_server):
+    with contextlib.ExitStack() as stack:
+
+        def start(lines):
+            client = ollama.Client(host=lines_server("/api/chat", lines).url)
+            stack.enter_context(client._client)
+            return client
+
+        yield start

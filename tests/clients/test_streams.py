@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import collections.abc
-import contextlib
 import gc
 import inspect
 import threading
@@ -231,7 +230,7 @@ def test_a_long_stream_is_handed_over_in_parts(replay_lines, tracer):
     client = TracedClient(replay_lines([*lines, line.format("", "true")]), tracer=tracer)
     assert len(list(client.chat(model="m", messages=[], stream=True))) == 501
     [record] = tracer.finished()
-    assert record.timing.chunks == 501
+    assert record.timing.chunks == len(record.events) == 501
     assert text(record) == "".join(f"{number} " for number in range(500))
     assert record.end_reason == "exhausted"
 
@@ -256,6 +255,7 @@ def test_a_stream_that_found_no_room_fits_when_there_is_some(replay_lines):
         pump(lambda: None)
         list(stream)
         assert tracer.flush().delivered == 1
+    assert len(records[0].events) == 1001
     assert text(records[0]) == "".join(f"{number} " for number in range(1000))
 
 
@@ -279,6 +279,8 @@ def test_half_a_character_in_each_of_two_chunks(replay_lines, tracer):
     list(client.chat(model="m", messages=[], stream=True))
     [record] = tracer.finished()
     assert text(record) == "😀 \\ud83d"
+    values = [event["attributes"]["value"]["message"]["content"] for event in record.events]
+    assert values == ["\\ud83d", "\\ude00 \\ud83d"]
     record.line()
 
 
@@ -308,50 +310,3 @@ def test_odd_chunks_do_not_take_the_others_with_them(odd, openai_lines, tracer):
     if "arguments" in odd:
         assert message["tool_calls"][0]["function"]["arguments"] == '{"a":1}'
     record.line()
-
-
-@pytest.fixture
-def lines_server():
-    """A server that streams these lines to any chat."""
-    from ollamatrace.cli.replay import ReplayServer
-
-    with contextlib.ExitStack() as stack:
-
-        def start(path, lines):
-            exchange = {
-                "request": {"line": f"POST {path} HTTP/1.1", "headers": [], "body": None},
-                "response": {
-                    "line": "HTTP/1.1 200 OK",
-                    "headers": [["Content-Type", "text/event-stream"]],
-                    "framing": "chunked",
-                    "headers_at_ms": 0,
-                    "end_ms": 0,
-                    "chunks": [{"t_ms": 0, "text": line} for line in lines],
-                },
-            }
-            return stack.enter_context(ReplayServer([exchange], pace=0))
-
-        yield start
-
-
-@pytest.fixture
-def openai_lines(lines_server):
-    with contextlib.ExitStack() as stack:
-
-        def start(lines):
-            url = lines_server("/v1/chat/completions", lines).url + "/v1"
-            return stack.enter_context(openai.OpenAI(base_url=url, api_key="x"))
-
-        yield start
-
-
-@pytest.fixture
-def replay_lines(lines_server):
-    with contextlib.ExitStack() as stack:
-
-        def start(lines):
-            client = ollama.Client(host=lines_server("/api/chat", lines).url)
-            stack.enter_context(client._client)
-            return client
-
-        yield start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from ollamatrace.records import Content, SpanRecord, Timing, Trace, Usage
@@ -41,7 +42,7 @@ def test_a_line_is_read_back_as_it_was():
         input_content=Content(json=b'{"b":1,"a":[1.50]}'),
         output_content=Content({"text": "né"}),
         attributes={"k": [1]},
-        events=[{"name": "e", "time_ns": 5, "attributes": {"x": 1}}],
+        event_content=Content([{"name": "e", "time_ns": 5, "attributes": {"x": 1}}]),
         links=[{"trace_id": "c" * 32, "span_id": "d" * 16}],
         usage=Usage(input_tokens=1),
         timing=Timing(chunks=3),
@@ -76,6 +77,38 @@ def test_content_is_made_once():
     assert content.value is content.value
     assert Content(None).json == b"null"
     assert Content().value is None
+
+
+def test_json_is_asked_for_once_and_only_when_needed():
+    asked = []
+    content = Content(json=lambda: asked.append(1) or b'{"a":1}')
+    assert content.has_json
+    assert not asked
+    assert content.value == {"a": 1}
+    assert content.json == b'{"a":1}'
+    assert asked == [1]
+
+
+def test_events_are_decoded_when_they_are_looked_at_and_can_be_added_to():
+    first, second = ({"name": name, "time_ns": 5, "attributes": {}} for name in "ab")
+    packed = Content(json=orjson.dumps([first]))
+    one = record(event_content=packed)
+    assert SpanRecord.from_line(one.line()).events == [first]
+    assert packed.has_json
+    events = one.events
+    assert not packed.has_json
+    one.line()
+    events.append(second)
+    assert SpanRecord.from_line(one.line()).events == [first, second]
+    assert one.events is events
+
+
+def test_records_without_events_share_none():
+    record().events.append({"name": "a", "time_ns": 5, "attributes": {}})
+    assert record().events == []
+    again = SpanRecord.from_fields({**orjson.loads(record().line()), "event_content": 1})
+    assert again.events == []
+    assert again.inputs is None
 
 
 def test_root_is_the_span_without_a_parent_here():

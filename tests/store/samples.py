@@ -11,7 +11,7 @@ T0 = 1_700_000_000_000_000_000
 TRACE = f"{7:032x}"
 
 
-def span(number=1, trace=7, inputs=None, outputs=None, **fields):
+def span(number=1, trace=7, inputs=None, outputs=None, events=(), **fields):
     values = {
         "name": "chat",
         "kind": "LLM",
@@ -24,6 +24,7 @@ def span(number=1, trace=7, inputs=None, outputs=None, **fields):
         "end_reason": "returned",
         "input_content": Content(json=orjson.dumps(inputs)),
         "output_content": Content(json=orjson.dumps(outputs)),
+        "event_content": Content(list(events)),
     }
     return SpanRecord(**{**values, **fields})
 
