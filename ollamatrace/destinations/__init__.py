@@ -1,6 +1,19 @@
 """Where spans go: one small class for each kind of destination."""
 
-from ollamatrace.destinations.address import open_sink, store_path
-from ollamatrace.destinations.backend import Backend, Query
+from ollamatrace.destinations.address import (
+    SQLITE,
+    open_destination,
+    store_path,
+    without_credentials,
+)
+from ollamatrace.destinations.backend import Backend, Paged, Query
 
-__all__ = ["Backend", "Query", "open_sink", "store_path"]
+__all__ = [
+    "SQLITE",
+    "Backend",
+    "Paged",
+    "Query",
+    "open_destination",
+    "store_path",
+    "without_credentials",
+]

@@ -8,29 +8,51 @@ from typing import Final
 from ollamatrace.destinations.console import Console
 from ollamatrace.destinations.embedded import Embedded
 from ollamatrace.errors import ConfigError
-from ollamatrace.pipeline import Sink
-from ollamatrace.settings import default_store
+from ollamatrace.pipeline import Channel, Sink
+from ollamatrace.settings import Access, Delivery, default_store
 
-_SQLITE: Final = "sqlite:///"
-_KNOWN: Final = "`sqlite:///path/to/file.db`, `console:`, or nothing for the embedded store"
+SQLITE: Final = "sqlite:///"
+_DEFAULT_EXPERIMENT: Final = "Default"
+_KNOWN: Final = (
+    "`http://…` or `https://…` for an MLflow server, `sqlite:///path/to/file.db`, `console:`, or "
+    "nothing for the embedded store"
+)
 
 
-def open_sink(server: str | None, experiment: str) -> Sink:
+def open_destination(
+    server: str | None,
+    *,
+    experiment: str | None,
+    experiment_id: str | None,
+    delivery: Delivery,
+) -> Sink | Channel:
     """Make the destination that `server` names; no server is asked yet.
+
+    Args:
+        server: The address; ``None``: the embedded store.
+        experiment: What the traces are filed under.
+        experiment_id: The id of an experiment on an MLflow server, instead of its name.
+        delivery: How spans are sent.
 
     Raises:
         ConfigError: it names none, or a file that is not an embedded store.
     """
     if server is not None and not isinstance(server, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigError(f"server={server!r} is no text; use {_KNOWN}")
+    name = experiment or _DEFAULT_EXPERIMENT
     if server is None:
-        return Embedded(default_store(), experiment)
-    if server.startswith(_SQLITE):
-        return Embedded(store_path(server), experiment)
+        return Embedded(default_store(), name)
+    if server.startswith(SQLITE):
+        return Embedded(store_path(server), name)
     if server == "console:":
         return Console()
-    if server.startswith(("http://", "https://", "otlp")):
-        raise ConfigError(f"server={server!r}: this version does not send to servers; use {_KNOWN}")
+    if server.startswith(("http://", "https://")):
+        from ollamatrace.destinations.mlflow import MlflowChannel
+
+        filed = None if experiment is not None else experiment_id
+        return MlflowChannel(server, name, filed, delivery, Access.read())
+    if server.startswith("otlp"):
+        raise ConfigError(f"server={server!r}: this version has no OTLP destination; use {_KNOWN}")
     raise ConfigError(f"server={server!r} is no address that ollamatrace knows; use {_KNOWN}")
 
 
@@ -40,7 +62,14 @@ def store_path(server: str) -> Path:
     Raises:
         ConfigError: it has no path.
     """
-    path = server.removeprefix(_SQLITE)
+    path = server.removeprefix(SQLITE)
     if not path or path.startswith(":memory:"):
         raise ConfigError(f"server={server!r} names no file; write `sqlite:///traces.db`")
     return Path(path).expanduser().absolute()
+
+
+def without_credentials(server: str) -> str:
+    """An address as it may be shown: without the user and password that it may carry."""
+    scheme, separator, rest = server.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"

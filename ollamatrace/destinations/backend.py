@@ -40,6 +40,7 @@ class Backend(Protocol):
 
         Raises:
             StoreError: they cannot be read.
+            ServerError: the server that keeps them cannot be asked.
         """
         ...
 
@@ -48,5 +49,15 @@ class Backend(Protocol):
 
         Raises:
             StoreError: it cannot be read.
+            ServerError: the server that keeps it cannot be asked.
         """
+        ...
+
+
+@runtime_checkable
+class Paged(Protocol):
+    """Has a page on which a trace can be looked at."""
+
+    def page(self, trace_id: str) -> str | None:
+        """Its address; ``None`` as long as it is not known. No server is asked."""
         ...

@@ -1,0 +1,81 @@
+"""The beginnings of inputs and outputs that MLflow shows in the list of traces, by its own rule."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ollamatrace.destinations.mlflow.values import json_text
+from ollamatrace.records.shapes import as_dict, as_list, is_dict, is_list
+
+_MAX_PREVIEW: Final = 1000
+_MORE: Final = "..."
+
+
+def preview(value: Any, role: str) -> str:
+    """The text of the last message of `role`, else of the last one, else the JSON.
+
+    Args:
+        value: Inputs or outputs.
+        role: ``user`` for inputs, ``assistant`` for outputs.
+    """
+    text = _text_of(_last(_messages(value), role))
+    # A zero byte is what PostgreSQL does not take.
+    return (_cut(text, _MAX_PREVIEW) if text else head(value, _MAX_PREVIEW)).replace("\0", "\ufffd")
+
+
+def head(value: Any, limit: int) -> str:
+    """The JSON of `value`, cut to `limit` characters."""
+    return _cut(json_text(_pruned(value, limit)), limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - len(_MORE)] + _MORE
+
+
+def _pruned(value: Any, limit: int) -> Any:
+    """`value` without what comes after the first `limit` characters of its JSON anyway."""
+    if isinstance(value, str):
+        return value[:limit]
+    if is_dict(value):
+        items = list(value.items())[:limit]
+        return {key[:limit]: _pruned(item, limit) for key, item in items}
+    if is_list(value):
+        return [_pruned(item, limit) for item in value[:limit]]
+    return value
+
+
+def _messages(value: Any) -> list[dict[str, Any]]:
+    """The messages in a request or an answer of OpenAI's."""
+    while is_dict(value):
+        if is_list(messages := value.get("messages")) and messages:
+            return _only_messages(messages)
+        message = as_dict(next(iter(as_list(value.get("choices"))), None)).get("message")
+        if found := _only_messages([message]):
+            return found
+        for name in ("input", "output"):
+            if is_list(items := value.get(name)) and items:
+                return _only_messages(items)
+        value = value.get("request")
+    return []
+
+
+def _only_messages(items: list[Any]) -> list[dict[str, Any]]:
+    return [item for item in items if is_dict(item) and "role" in item and "content" in item]
+
+
+def _last(messages: list[dict[str, Any]], role: str) -> dict[str, Any]:
+    fitting = [message for message in messages if message.get("role") == role]
+    return (fitting or messages or [{}])[-1]
+
+
+def _text_of(message: dict[str, Any]) -> str | None:
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    for part in as_list(content):
+        if isinstance(part, str):
+            return part
+        if as_dict(part).get("type") in {"text", "output_text"}:
+            text = part.get("text")
+            return text if isinstance(text, str) else None
+    return None
