@@ -115,7 +115,8 @@ def demo(
         str | None,
         typer.Option(
             metavar="URL",
-            help="Where the trace goes, as in Tracer(server=URL): sqlite:///path or console:",
+            help="Where the trace goes, as in Tracer(server=URL): http://… of an MLflow server, "
+            "sqlite:///path or console:",
             show_default=False,
         ),
     ] = None,
@@ -132,7 +133,7 @@ def demo(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make six traced calls and show the trace.
+    """Make a traced call of every kind and show the trace.
 
     The calls go to a running Ollama (OLLAMA_HOST, else http://127.0.0.1:11434); else to SmolLM2
     in this process, if it is installed (pip install xllamacpp; pip install --no-deps

@@ -40,12 +40,21 @@ class ToolCall(NamedTuple):
 class Calls(Protocol):
     """One method a call; each does nothing before its call, so that each step has its span."""
 
+    @property
+    def can_think(self) -> bool:
+        """Whether there is a model for `think`."""
+        ...
+
     def chat(self) -> None:
         """Ask a question."""
         ...
 
     def stream(self) -> None:
         """Ask it again and read the answer piece by piece."""
+        ...
+
+    def think(self) -> None:
+        """Have it think before it answers, and read both piece by piece."""
         ...
 
     def ask_for_tool(self) -> ToolCall | None:

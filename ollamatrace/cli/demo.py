@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING, Final
 import anyio
 from rich.text import Text
 
-from ollamatrace import FlushReport, Span, Tracer, span
+from ollamatrace import FlushReport, Span, Tracer, session, span
 from ollamatrace.cli import calls, figures, safe, screen
 from ollamatrace.cli.demo_table import demo_table, pointers
 from ollamatrace.cli.location import locate
 from ollamatrace.cli.target import choose
-from ollamatrace.errors import ConfigError
+from ollamatrace.errors import ConfigError, ServerError
 from ollamatrace.settings import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
     from ollamatrace.cli.calls import Calls
     from ollamatrace.records import Trace
 
+_SESSION: Final = "ollamatrace-demo"
 _FLUSH_S: Final = 10
 
 
@@ -37,6 +38,8 @@ class Step:
     run: Callable[[Calls], None]
     refused: bool = False
     """Whether the call is one that the server must refuse."""
+    thinking: bool = False
+    """Whether it is left out where no model can think."""
 
 
 def _tool_call(client: Calls) -> None:
@@ -55,6 +58,7 @@ def _tool_call(client: Calls) -> None:
 STEPS: Final = (
     Step("chat", lambda client: client.chat()),
     Step("streamed", lambda client: client.stream()),
+    Step("thinking", lambda client: client.think(), thinking=True),
     Step("tool call", _tool_call),
     Step("JSON schema", lambda client: client.structured()),
     Step("embeddings", lambda client: client.embed()),
@@ -75,13 +79,15 @@ def demo(
             raise ConfigError("nothing would be traced: OLLAMATRACE_DISABLED is set")
         screen.note(f"{target.why}.")
         client = target.connect(tracer)
+        steps = [step for step in STEPS if client.can_think or not step.thinking]
+        titles = [step.title for step in steps]
         try:
-            with tracer.span("demo", kind="AGENT") as root:
-                root.inputs = {"steps": [step.title for step in STEPS]}
-                _run(client, screen.notes(), root)
+            with session(_SESSION), tracer.span("demo", kind="AGENT") as root:
+                root.inputs = {"steps": titles}
+                _run(client, steps, screen.notes(), root)
         finally:
             client.close()
-        return _show(tracer, root.trace_id, store=store, as_json=as_json)
+        return _show(tracer, root, titles, store=store, as_json=as_json)
 
 
 def _tracer(store: str | None, server: str | None) -> Tracer:
@@ -98,10 +104,10 @@ def _tracer(store: str | None, server: str | None) -> Tracer:
     return Tracer(location.server)
 
 
-def _run(client: Calls, notes: Console, root: Span) -> None:
+def _run(client: Calls, steps: Sequence[Step], notes: Console, root: Span) -> None:
     outcomes: dict[str, str] = {}
-    for number, step in enumerate(STEPS, 1):
-        label = f"{number}/{len(STEPS)} {step.title}"
+    for number, step in enumerate(steps, 1):
+        label = f"{number}/{len(steps)} {step.title}"
         spinning = notes.status(Text(label)) if notes.is_terminal else nullcontext()
         start = monotonic_ns()
         failure = None
@@ -126,30 +132,42 @@ def _told(failure: Exception) -> str:
     return safe.one_line(f"{type(failure).__name__}: {failure}")
 
 
-def _show(tracer: Tracer, trace_id: str, *, store: str | None, as_json: bool) -> int:
+def _show(
+    tracer: Tracer, root: Span, titles: Sequence[str], *, store: str | None, as_json: bool
+) -> int:
     report = tracer.flush(_FLUSH_S)
     if (missing := report.accepted - report.delivered) > 0:
         screen.note(_undelivered(report, missing), "bold red")
+    if report.spooled:  # asking a server that does not answer would only take more time
+        return 1
     try:
-        trace: Trace | None = anyio.run(tracer.get_trace, trace_id)
-    except ConfigError as error:  # somewhere that cannot be asked, like console:
+        trace: Trace | None = anyio.run(tracer.get_trace, root.trace_id)
+    except (ConfigError, ServerError) as error:  # somewhere that cannot be asked, like console:
         screen.note(str(error), "yellow")
+        if root.url is not None:
+            screen.note(f"The trace: {root.url}")
         return 0 if report.delivered else 1
     if trace is None:
-        screen.note(f"error: the trace {trace_id} is not in {tracer!r}", "bold red")
+        screen.note(f"error: the trace {root.trace_id} is not in {tracer!r}", "bold red")
         return 1
     if as_json:
         screen.write_lines(trace.spans)
         return 0
     out = screen.standard()
     out.print()
-    out.print(demo_table(trace, [step.title for step in STEPS]))
+    out.print(demo_table(trace, titles))
     out.print()
-    out.print(pointers(trace, report, store), soft_wrap=True)
+    out.print(pointers(trace, report, store, root.url), soft_wrap=True)
     return 0
 
 
 def _undelivered(report: FlushReport, missing: int) -> str:
+    if report.spooled:
+        where = ", ".join(url for url, one in report.destinations.items() if one.spooled)
+        return (
+            f"error: {where} has not taken {missing} of {report.accepted} spans in {_FLUSH_S} s;"
+            f" {report.spooled} wait in a file and are sent when a program traces there again"
+        )
     why = "".join(f", {count} dropped: {reason}" for reason, count in report.reasons.items())
     return (
         f"{missing} of {report.accepted} spans have not arrived after {_FLUSH_S} s"

@@ -50,12 +50,21 @@ def demo_table(trace: Trace, titles: Sequence[str]) -> Table:
     return view
 
 
-def pointers(trace: Trace, report: FlushReport, store: str | None) -> Text:
-    """Where the trace is, and the commands that show it."""
+def pointers(trace: Trace, report: FlushReport, store: str | None, page: str | None) -> Text:
+    """Where the trace is, and what shows it: its page, else the commands.
+
+    Args:
+        trace: As it was read back.
+        report: Names the destinations.
+        store: What ``--store`` said.
+        page: The address of the trace's page, if it has one.
+    """
     where = ", ".join(url.removeprefix(_STORE) for url in report.destinations)
     option = f" --store {shlex.quote(store)}" if store is not None else ""
     spans = len(trace.spans)
     text = Text(f"{spans} spans, read back from {safe.clean(where)}\n")
+    if page is not None:
+        return text.append(f"  {page}", style="cyan")
     for command in ("ls", f"show {trace.trace_id}"):
         text.append(f"  ollamatrace {command}{option}\n", style="cyan")
     text.rstrip()

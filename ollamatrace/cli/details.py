@@ -44,10 +44,11 @@ def print_trace(console: Console, trace: Trace) -> None:
     console.print()
     found = tree.branches(trace, ascii_only=console.options.ascii_only)
     console.print(tree.table(found, console.width))
+    root = trace.root
     for number, (_, span) in enumerate(found, 1):
         console.print()
         console.print(_title(number, span))
-        console.print(_rows(span))
+        console.print(_rows(span, root))
 
 
 def _head(trace: Trace) -> Text:
@@ -78,22 +79,24 @@ def _title(number: int, span: SpanRecord) -> Text:
     return title
 
 
-def _rows(span: SpanRecord) -> RenderableType:
+def _rows(span: SpanRecord, root: SpanRecord) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True, min_width=_LABEL_WIDTH, max_width=2 * _LABEL_WIDTH)
     grid.add_column()
-    for label, text, tone in _facts(span):
+    for label, text, tone in _facts(span, root):
         style = _LABEL_STYLE.get(label, "") if tone == "said" else "dim"
         body = {"aside": "dim", "value": ""}.get(tone, _BODY_STYLE.get(label, ""))
         grid.add_row(screen.cell(label, style), screen.block(text, body))
     return Padding(grid, (0, 0, 0, 3))
 
 
-def _facts(span: SpanRecord) -> Iterator[turns.Row]:
+def _facts(span: SpanRecord, root: SpanRecord) -> Iterator[turns.Row]:
     yield from turns.inputs(span)
     yield from turns.outputs(span)
+    yield from _chunks(span)
     for event in span.events:
-        yield from _event(event, span)
+        if not _is_chunk(event):
+            yield from _event(event, span)
     if span.status != "OK" and not any(_STACK in event["attributes"] for event in span.events):
         yield turns.Row(span.status.lower(), span.status_message or span.end_reason)
     for warning in span.warnings:
@@ -102,12 +105,14 @@ def _facts(span: SpanRecord) -> Iterator[turns.Row]:
         yield turns.Row("tokens", counts, "aside")
     if times := _times(span):
         yield turns.Row("times", times, "aside")
-    yield from _belongings(span)
+    yield from _belongings(span, root)
 
 
-def _belongings(span: SpanRecord) -> Iterator[turns.Row]:
+def _belongings(span: SpanRecord, root: SpanRecord) -> Iterator[turns.Row]:
     """What the span is filed under, and what was set on it."""
-    for label, value in (("session", span.session), ("user id", span.user)):
+    # Spans of one conversation share their session: the root tells it for all.
+    session = span.session if span is root or span.session != root.session else None
+    for label, value in (("session", session), ("user id", span.user)):
         if value:
             yield turns.Row(label, value, "aside")
     named: tuple[tuple[str, Mapping[str, Any]], ...] = (
@@ -120,6 +125,19 @@ def _belongings(span: SpanRecord) -> Iterator[turns.Row]:
             yield turns.Row(label, _pairs(values.items()), "aside")
     for link in span.links:
         yield turns.Row("link", f"trace {link['trace_id']} span {link['span_id']}", "aside")
+
+
+def _is_chunk(event: Event) -> bool:
+    return event["name"] == "chunk" and event["attributes"].keys() == {"index", "value"}
+
+
+def _chunks(span: SpanRecord) -> Iterator[turns.Row]:
+    """One line for all chunks of a stream: what was in them is shown merged."""
+    times = [event["time_ns"] - span.start_ns for event in span.events if _is_chunk(event)]
+    if times:
+        first, last = (figures.duration(max(0, ns)) for ns in (times[0], times[-1]))
+        count = "1 chunk" if len(times) == 1 else f"{len(times)} chunks"
+        yield turns.Row("events", f"{count}, the first after {first}, the last {last}", "aside")
 
 
 def _event(event: Event, span: SpanRecord) -> Iterator[turns.Row]:

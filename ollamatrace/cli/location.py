@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from ollamatrace.destinations import store_path
+from ollamatrace.destinations import SQLITE, store_path, without_credentials
 from ollamatrace.errors import ConfigError
 from ollamatrace.settings import Environment, default_store
-
-_SCHEME: Final = "sqlite:///"
 
 
 class Location(NamedTuple):
@@ -21,7 +19,7 @@ class Location(NamedTuple):
     @property
     def server(self) -> str:
         """The address of the store for ``Tracer(server=…)``."""
-        return f"{_SCHEME}{self.path}"
+        return f"{SQLITE}{self.path}"
 
 
 def locate(store: str | None) -> Location:
@@ -34,7 +32,7 @@ def locate(store: str | None) -> Location:
         ConfigError: it is the address of something else.
     """
     if store is not None:
-        if store.startswith(_SCHEME):
+        if store.startswith(SQLITE):
             return Location(store_path(store))
         if "://" in store or not store:
             raise ConfigError(f"--store takes the path of a file or sqlite:///path, not {store!r}")
@@ -42,15 +40,9 @@ def locate(store: str | None) -> Location:
     server = Environment.read().server
     if server is None:
         return Location(default_store())
-    if server.startswith(_SCHEME):
+    if server.startswith(SQLITE):
         return Location(store_path(server))
     path = default_store()
     return Location(
-        path, f"traces go to {_without_credentials(server)}; this is the local store {path}"
+        path, f"traces go to {without_credentials(server)}; this is the local store {path}"
     )
-
-
-def _without_credentials(server: str) -> str:
-    scheme, separator, rest = server.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import ollama
 
@@ -15,26 +15,37 @@ _TIMEOUT_S: Final = 300
 _DIMENSIONS: Final = 64
 
 
+class Models(NamedTuple):
+    """Which model does what; ``None``: none can."""
+
+    talking: str
+    embedding: str
+    thinking: str | None
+
+
 class OllamaCalls:
     """Calls of an Ollama server.
 
     Args:
         tracer: Where the spans go.
         host: The server's address.
-        models: The model to talk to, and the one for embeddings.
+        models: The models to call.
         recorded: Send exactly what was sent when the exchanges were recorded.
     """
 
-    def __init__(
-        self, tracer: Tracer, host: str, models: tuple[str, str], *, recorded: bool
-    ) -> None:
+    def __init__(self, tracer: Tracer, host: str, models: Models, *, recorded: bool) -> None:
         # A proxy of the environment is not for a server on this machine.
         settings: dict[str, Any] = {"trust_env": False} if recorded else {}
         client = ollama.Client(host=host, timeout=_TIMEOUT_S, **settings)
         # Its own annotations are unknown in part, which strict checking does not let through.
         self._client: Any = TracedClient(client, tracer=tracer)
-        self._model, self._embedder = models
+        self._model, self._embedder, self._thinker = models
         self._recorded = recorded
+
+    @property
+    def can_think(self) -> bool:
+        """Whether there is a model for `think`."""
+        return self._thinker is not None
 
     def chat(self) -> None:
         """Ask a question."""
@@ -46,6 +57,15 @@ class OllamaCalls:
         messages = [{"role": "user", "content": calls.QUESTION}]
         options = self._options(24, "\n")
         for _ in self._client.chat(self._model, messages, stream=True, options=options):
+            pass
+
+    def think(self) -> None:
+        """Have it think before it answers, and read both piece by piece."""
+        messages = [{"role": "user", "content": calls.QUESTION}]
+        options = self._options(48)
+        for _ in self._client.chat(
+            self._thinker, messages, stream=True, think=True, options=options
+        ):
             pass
 
     def ask_for_tool(self) -> ToolCall | None:

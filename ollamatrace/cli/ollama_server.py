@@ -56,6 +56,14 @@ class OllamaServer:
         here = [model for model in self.models if not model.get("remote_host")]
         return next((str(model["name"]) for model in here if not _embeds(model)), None)
 
+    def can_think(self, model: str) -> bool:
+        """Whether a model says that it can think before it answers."""
+        try:
+            told = as_dict(_get(f"{self.url}/api/show", {"model": model}))
+        except (OSError, ValueError, http.client.HTTPException):
+            return False
+        return "thinking" in as_list(told.get("capabilities"))
+
     def embedding_model(self, chat_model: str) -> str:
         """The first model made for embeddings, else the one that talks."""
         return next((str(model["name"]) for model in self.models if _embeds(model)), chat_model)
@@ -88,8 +96,10 @@ def _embeds(model: dict[str, Any]) -> bool:
     return "embed" in str(model.get("name"))
 
 
-def _get(url: str) -> Any:
+def _get(url: str, question: dict[str, Any] | None = None) -> Any:
     handlers = [urllib.request.ProxyHandler({})] if urlsplit(url).hostname in _LOOPBACK else []
     opener = urllib.request.build_opener(*handlers)
-    with opener.open(url, timeout=_TIMEOUT_S) as answer:
+    body = None if question is None else json.dumps(question).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310
+    with opener.open(request, timeout=_TIMEOUT_S) as answer:
         return json.load(answer)

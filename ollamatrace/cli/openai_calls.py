@@ -40,6 +40,11 @@ class OpenAICalls:
         self._client = TracedClient(client, tracer=tracer)
         self._model = model
 
+    @property
+    def can_think(self) -> bool:
+        """Such a small model does not."""
+        return False
+
     def chat(self) -> None:
         """Ask a question."""
         self._client.chat.completions.create(
@@ -58,6 +63,14 @@ class OpenAICalls:
         )
         for _ in stream:
             pass
+
+    def think(self) -> None:
+        """Not with this model.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError
 
     def ask_for_tool(self) -> ToolCall | None:
         """Ask something that wants a tool; ``None`` where the model just talks."""

@@ -67,9 +67,10 @@ def choose(model: str | None, *, recorded: bool) -> Generator[Target]:
 def _running(ollama: OllamaServer, talking: str) -> Target:
     def connect(tracer: Tracer) -> Calls:
         require("ollama")
-        from ollamatrace.cli.ollama_calls import OllamaCalls
+        from ollamatrace.cli.ollama_calls import Models, OllamaCalls
 
-        models = (talking, ollama.embedding_model(talking))
+        thinking = talking if ollama.can_think(talking) else None
+        models = Models(talking, ollama.embedding_model(talking), thinking)
         return OllamaCalls(tracer, ollama.url, models, recorded=False)
 
     why = f"Ollama {ollama.version} is running at {ollama.url}: asking its model {talking}"
@@ -93,9 +94,11 @@ def _recording(reason: str) -> Generator[Target]:
 
         def connect(tracer: Tracer) -> Calls:
             require("ollama")
-            from ollamatrace.cli.ollama_calls import OllamaCalls
+            from ollamatrace.cli.ollama_calls import Models, OllamaCalls
 
-            models = (recording["model"], recording["embedding_model"])
+            models = Models(
+                recording["model"], recording["embedding_model"], recording["thinking_model"]
+            )
             return OllamaCalls(tracer, server.url, models, recorded=True)
 
         why = f"{reason}: playing back recorded exchanges of a real {recording['server']}"

@@ -26,6 +26,7 @@ def span(
     status="OK",
     given=None,
     gave=None,
+    events=(),
     **more,
 ):
     """A finished span; `number` is its id, `start` and `took` are seconds."""
@@ -42,6 +43,7 @@ def span(
         end_reason="returned" if status == "OK" else "error",
         input_content=Content(given),
         output_content=Content(gave),
+        event_content=Content(list(events)),
         **more,
     )
 

@@ -11,16 +11,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ollamatrace import FlushReport, Tracer
 from ollamatrace.cli import demo
 from ollamatrace.cli import model as local
 from ollamatrace.cli.calls import get_weather
 from ollamatrace.cli.ollama_server import OllamaServer, ollama_url
 from ollamatrace.cli.replay import ReplayServer
 from ollamatrace.cli.target import choose, read_recording, require
-from ollamatrace.errors import ConfigError
+from ollamatrace.errors import ConfigError, ServerError
 from ollamatrace.store import Store
 
-STEPS = ["chat", "streamed", "tool call", "JSON schema", "embeddings", "error"]
+STEPS = ["chat", "streamed", "thinking", "tool call", "JSON schema", "embeddings", "error"]
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing answers there
 
 
@@ -33,11 +34,19 @@ def only_trace(path):
         store.close()
 
 
-def check(trace, done, path):
+def check(trace, done, path, *, thinks=False):
     """What is true of every demo, whatever it talked to."""
     root = trace.root
     assert (root.name, root.kind, root.status) == ("demo", "AGENT", "OK")
+    assert {one.session for one in trace.spans} == {"ollamatrace-demo"}
     steps = [one for one in trace.spans if one.parent_id == root.span_id]
+    titles = [title for title in STEPS if thinks or title != "thinking"]
+    assert root.inputs == {"steps": titles}
+    if thinks:
+        thought = steps.pop(2)
+        assert thought.inputs["think"] is True
+        assert thought.outputs["message"]["thinking"]
+        assert thought.timing.first_answer_ns > thought.timing.first_token_ns
     chat, streamed, tool, schema, embeddings, error = steps
     assert [one.status for one in steps] == ["OK"] * 5 + ["ERROR"]
     assert (tool.name, tool.kind) == ("tool call", "CHAIN")
@@ -55,27 +64,37 @@ def check(trace, done, path):
     assert json.dumps(schema.inputs).count("population_millions") >= 1
     assert error.status_message
     lines = done.stdout.splitlines()
-    assert [line.strip() for step in STEPS for line in lines if line.startswith(f"{step} ")]
+    firsts = [line.partition("  ")[0] for line in lines[3:] if line[:1].strip()]
+    assert firsts[: len(titles)] == titles
     assert f"ollamatrace show {trace.trace_id} --store {path}" in done.stdout
     assert str(path) in done.stdout
-    assert all(f"{number}/6" in done.stderr for number in range(1, 7))
+    count = len(titles)
+    assert all(f"{number}/{count} " in done.stderr for number in range(1, count + 1))
     assert "Traceback" not in done.stderr
 
 
 @pytest.fixture
-def answers():
-    """What the pretended Ollama answers to the calls; a test may change it."""
-    return read_recording()["exchanges"]
+def capabilities():
+    """What the pretended Ollama says that its model can do; a test may change it."""
+    return ["completion", "tools"]
 
 
 @pytest.fixture
-def fake_ollama(environ, answers):
+def answers(capabilities):
+    """What the pretended Ollama answers to the calls; a test may change it."""
+    recorded = read_recording()["exchanges"]
+    thought = [one for one in recorded if '"think":true' in one["request"]["body"]["text"]]
+    return [one for one in recorded if one not in thought or "thinking" in capabilities]
+
+
+@pytest.fixture
+def fake_ollama(environ, answers, capabilities):
     """A server that answers as a running Ollama would, with what was recorded."""
 
-    def get(path, value):
+    def get(path, value, method="GET"):
         text = json.dumps(value)
         return {
-            "request": {"line": f"GET {path} HTTP/1.1", "headers": [], "body": {"text": ""}},
+            "request": {"line": f"{method} {path} HTTP/1.1", "headers": [], "body": {"text": ""}},
             "response": {
                 "line": "HTTP/1.1 200 OK",
                 "headers": [["Content-Type", "application/json"]],
@@ -95,6 +114,7 @@ def fake_ollama(environ, answers):
     exchanges = [
         get("/api/version", {"version": "0.33.0"}),
         get("/api/tags", {"models": models}),
+        get("/api/show", {"capabilities": capabilities}, "POST"),
         *answers,
     ]
     with ReplayServer(exchanges, pace=0) as server:
@@ -106,12 +126,12 @@ def test_recorded(run, path):
     done = run("demo", "--recorded", "--store", path)
     assert done.returncode == 0, done.stderr
     trace = only_trace(path)
-    check(trace, done, path)
+    check(trace, done, path, thinks=True)
     assert "recorded exchanges of a real Ollama 0.33" in done.stderr.splitlines()[0]
     first = trace.spans[1]
     assert first.timing.load_ns == 1985854045
     assert first.end_ns - first.start_ns >= 2_260_000_000  # the recorded time
-    schema = [one for one in trace.spans if one.parent_id == trace.root.span_id][3]
+    schema = [one for one in trace.spans if one.parent_id == trace.root.span_id][4]
     assert schema.end_reason == "incomplete"
     assert schema.usage is None
 
@@ -119,10 +139,10 @@ def test_recorded(run, path):
 def test_the_recorded_requests_are_sent_as_they_were_recorded(path, environ):
     from ollamatrace import Tracer
     from ollamatrace.cli.demo import STEPS as DEMO_STEPS
-    from ollamatrace.cli.ollama_calls import OllamaCalls
+    from ollamatrace.cli.ollama_calls import Models, OllamaCalls
 
     recording = read_recording()
-    models = (recording["model"], recording["embedding_model"])
+    models = Models(*(recording[f"{what}model"] for what in ("", "embedding_", "thinking_")))
     with (
         ReplayServer(recording["exchanges"], pace=0) as server,
         Tracer(f"sqlite:///{path}") as tracer,
@@ -146,9 +166,24 @@ def test_a_running_ollama_is_used(run, path, fake_ollama):
     assert "gemma3:270m" in said
     trace = only_trace(path)
     check(trace, done, path)
-    asked = [one.json for one in fake_ollama.requests if one.method == "POST"]
+    posted = [one for one in fake_ollama.requests if one.method == "POST"]
+    assert (posted[0].path, posted[0].json) == ("/api/show", {"model": "gemma3:270m"})
+    asked = [one.json for one in posted[1:]]
     assert [one["model"] for one in asked][-2:] == ["nomic-embed-text:latest", "no-such-model"]
     assert {one["model"] for one in asked[:-2]} == {"gemma3:270m"}
+
+
+class TestWithThinking:
+    @pytest.fixture
+    def capabilities(self):
+        return ["completion", "thinking"]
+
+    def test_a_model_that_can_is_asked_to_think(self, run, path, fake_ollama):
+        done = run("demo", "--store", path)
+        assert done.returncode == 0, done.stderr
+        check(only_trace(path), done, path, thinks=True)
+        asked = [one.json for one in fake_ollama.requests if one.path == "/api/chat"]
+        assert [one["model"] for one in asked if one.get("think")] == ["gemma3:270m"]
 
 
 @pytest.mark.usefixtures("fake_ollama")
@@ -230,6 +265,69 @@ def test_a_destination_that_keeps_nothing_is_no_failure(run, fake_ollama):
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert "get_weather" in done.stderr
+
+
+class Elsewhere(Tracer):
+    """A tracer whose destination is somewhere on the network, as far as anybody can see."""
+
+    report = FlushReport(accepted=10, delivered=10)
+    asked = 0
+
+    def __init__(self, path, failure=None):
+        super().__init__(f"sqlite:///{path}")
+        self.failure = failure
+
+    def page(self, trace_id):
+        return f"http://box:5000/#/experiments/1/traces/tr-{trace_id}"
+
+    def flush(self, timeout=5):
+        super().flush(timeout)
+        return self.report
+
+    async def get_trace(self, trace_id):
+        self.asked += 1
+        if self.failure is not None:
+            raise self.failure
+        return await super().get_trace(trace_id)
+
+
+@pytest.fixture
+def elsewhere(environ, path, fake_ollama):
+    """Run the demo in this process with a tracer; its exit code, and what it said and printed."""
+
+    def go(tracer):
+        environ.setattr(demo, "_tracer", lambda *_: tracer)
+        out, err = io.StringIO(), io.StringIO()
+        options = {"store": None, "server": "http://box:5000", "model": None}
+        with contextlib.redirect_stderr(err), contextlib.redirect_stdout(out):
+            code = demo.demo(**options, recorded=False, as_json=False)
+        return code, err.getvalue(), out.getvalue()
+
+    return go
+
+
+def test_a_server_has_a_page_for_the_trace(elsewhere, path):
+    code, _, printed = elsewhere(Elsewhere(path))
+    assert code == 0
+    page = f"http://box:5000/#/experiments/1/traces/tr-{only_trace(path).trace_id}"
+    assert printed.rstrip().endswith(page)
+    assert "ollamatrace show" not in printed
+
+
+def test_a_server_that_is_not_asked_still_has_the_page(elsewhere, path):
+    code, said, printed = elsewhere(Elsewhere(path, ServerError("box:5000 is too old to be asked")))
+    assert (code, printed) == (0, "")
+    assert "too old to be asked" in said
+    assert "The trace: http://box:5000/#/experiments/1/traces/tr-" in said
+
+
+def test_a_server_that_does_not_answer_is_said_and_fails(elsewhere, path):
+    tracer = Elsewhere(path)
+    waiting = {"http://box:5000": FlushReport(accepted=10, spooled=10)}
+    tracer.report = FlushReport(accepted=10, spooled=10, destinations=waiting)
+    code, said, printed = elsewhere(tracer)
+    assert (code, printed, tracer.asked) == (1, "", 0)
+    assert "error: http://box:5000 has not taken 10 of 10 spans in 10 s; 10 wait in a file" in said
 
 
 def test_a_store_that_cannot_be_written_is_said_and_fails(run, environ, tmp_path, fake_ollama):

@@ -67,6 +67,24 @@ def test_an_agent(make):
     assert "8 chunks" in cells(text, "times")
 
 
+def test_the_chunks_of_a_stream_are_one_line(make):
+    began = make.chat(T, 1).start_ns
+    events = [
+        {
+            "name": "chunk",
+            "time_ns": began + number * 10_000_000,
+            "attributes": {"index": number - 1, "value": {"message": {"content": "piece"}}},
+        }
+        for number in range(1, 31)
+    ]
+    mine = {"name": "chunk", "time_ns": began, "attributes": {"of": "mine"}}
+    text = shown(make.chat(T, 1, events=[mine, *events]))
+    assert cells(text, "events") == "30 chunks, the first after 10 ms, the last 300 ms"
+    assert cells(text, "event") == "chunk after 0 µs of=mine"
+    assert "piece" not in text
+    assert "1 chunk, the" in shown(make.chat(T, 1, events=events[:1]))
+
+
 @pytest.mark.parametrize("width", [20, 40, 80, 100, 200])
 def test_no_line_is_wider_than_the_terminal(make, width):
     text = shown(*make.agent(T, asked="word " * 100 + "x" * 300), width=width)
@@ -235,6 +253,16 @@ def test_what_a_span_belongs_to(make):
     assert cells(text, "attributes") == "score=0.5"
     assert cells(text, "link") == f"trace {'b' * 32} span {'c' * 16}"
     assert cells(text, "event") == "retry after 500 ms n=1"
+
+
+def test_a_session_is_told_where_it_begins(make):
+    spans = [make.span(T, 1, session="s1"), make.span(T, 2, parent=1, session="s1")]
+    assert shown(*spans).count("s1") == 1
+    other = make.span(T, 3, parent=1, session="s2")
+    text = shown(*spans, other)
+    assert (text.count("s1"), text.count("s2")) == (1, 1)
+    later = [make.span(T, 1), make.span(T, 2, parent=1, session="s3")]
+    assert shown(*later).count("s3") == 1
 
 
 def test_a_cancelled_call_says_why(make):
