@@ -17,9 +17,7 @@ from ollamatrace.pipeline import Broken, Denied, Refused, Unavailable, attempts,
 from ollamatrace.pipeline.worker import worker
 from ollamatrace.records import SpanRecord, TraceUpdate
 from ollamatrace.settings import default_spool
-from ollamatrace.tracer import Tracer
-
-DEADLINE_S = 10
+from tests.pipeline.tracers import DEADLINE_S, balanced, end_spans, tracer_with, until
 
 
 class Server:
@@ -88,41 +86,12 @@ def told():
     return []
 
 
-def tracer_with(*destinations, **settings):
-    class Made(Tracer):
-        def _open(self, *_address):
-            return list(destinations)
-
-    return Made(**settings)
-
-
 @pytest.fixture
 def tracer(server, told):
     with tracer_with(server, on_warning=told.append) as tracer:
         yield tracer
         server.down = server.denies = False
         server.gate.set()
-
-
-def end_spans(tracer, *names):
-    for name in names:
-        with tracer.span(name):
-            pass
-
-
-def until(condition):
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.001)
-
-
-def balanced(report):
-    for one in (report, *report.destinations.values()):
-        assert one.accepted == one.pending + one.spooled + one.delivered + one.dropped
-        assert min(one.pending, one.spooled, one.delivered, one.dropped) >= 0
-        assert one.dropped == sum(one.reasons.values())
-    return report
 
 
 def segments():
@@ -432,22 +401,25 @@ def test_a_spool_that_waits_too_long_is_given_up(server):
 
 
 PROGRAM = """
-import os, signal, sys, threading
+import atexit, os, signal, sys
 sys.path.insert(0, ".")
-from tests.pipeline.test_outbox import Server, end_spans, tracer_with
+from ollamatrace import update_trace
+from tests.pipeline.test_outbox import Server, segments
+from tests.pipeline.tracers import end_spans, tracer_with, until
 server = Server()
 how = sys.argv[1]
-if how in ("killed", "hangs"):
+if how in ("killed", "updated", "hangs"):
     server.gate.clear()
 server.down = how == "down"
 server.denies = how == "denied"
 tracer = tracer_with(server)
 end_spans(tracer, "a", "b")
-if how == "killed":
-    while tracer.stats().spooled < 2:
-        pass
+if how == "updated":
+    update_trace(user="u")
+    until(lambda: any("trace_update" in path.read_text() for path in segments()))
+if how in ("killed", "updated"):
+    until(lambda: tracer.stats().spooled == 2)
     os.kill(os.getpid(), signal.SIGKILL)
-import atexit
 atexit._run_exitfuncs()
 print(*server.names)
 """
@@ -553,7 +525,8 @@ def test_a_closed_tracer_goes_on_in_the_background_and_lets_go(server):
 NO_THREADS = """
 import sys, threading
 sys.path.insert(0, ".")
-from tests.pipeline.test_outbox import Server, end_spans, tracer_with
+from tests.pipeline.test_outbox import Server
+from tests.pipeline.tracers import end_spans, tracer_with
 start = threading.Thread.start
 def refuse(self):
     if self.name not in sys.argv[2:]:
@@ -607,14 +580,7 @@ def test_an_update_is_waited_for_like_a_span(server, leave):
 
 
 def test_an_update_outlives_the_process_like_a_span(server):
-    program = PROGRAM.replace('if how == "killed"', 'ollamatrace.update_trace(user="u")\nif 1')
-    program = "import ollamatrace\n" + program.replace("spooled < 2", "spooled < 2 or not said()")
-    said = "def said(): return 'trace_update' in ''.join(p.read_text() for p in segments())\n"
-    program = program.replace("server = Server()", said + "server = Server()").replace(
-        "import Server", "import segments, Server"
-    )
-    run = [sys.executable, "-c", program, "killed"]
-    assert subprocess.run(run, timeout=60).returncode == -signal.SIGKILL
+    assert program("updated").returncode == -signal.SIGKILL
     with tracer_with(server) as tracer:
         tracer.flush()
         until(lambda: [update.user for update in server.updates] == ["u"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 
 import pytest
 
@@ -12,9 +11,7 @@ from ollamatrace import Delivery, guard
 from ollamatrace.errors import StoreError
 from ollamatrace.pipeline.worker import worker
 from ollamatrace.testing import MemoryTracer
-from ollamatrace.tracer import Tracer
-
-DEADLINE_S = 10
+from tests.pipeline.tracers import DEADLINE_S, balanced, end_spans, tracer_with, until
 
 
 class Destination:
@@ -55,34 +52,6 @@ class Destination:
 
     def abandon(self):
         self.names = []
-
-
-def tracer_with(*destinations, **settings):
-    class Made(Tracer):
-        def _open(self, *_address):
-            return list(destinations)
-
-    return Made(**settings)
-
-
-def end_spans(tracer, *names):
-    for name in names:
-        with tracer.span(name):
-            pass
-
-
-def until(condition):
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.001)
-
-
-def balanced(report):
-    for one in (report, *report.destinations.values()):
-        assert one.accepted == one.pending + one.spooled + one.delivered + one.dropped
-        assert one.dropped == sum(one.reasons.values())
-    return report
 
 
 def test_spans_arrive_by_themselves_in_the_order_of_their_ends():
