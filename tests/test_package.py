@@ -14,6 +14,8 @@ HEAVY = {
     "httpx",
     "httpx2",
     "ollama",
+    "ollamatrace.destinations.mlflow",
+    "ollamatrace.spool",
     "openai",
     "platformdirs",
     "pydantic",

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ollamatrace import guard
 from ollamatrace.pipeline.channel import Channel
 from ollamatrace.pipeline.lane import Lane
 from ollamatrace.pipeline.ledger import Account, Batch, Ledger
-from ollamatrace.pipeline.outbox import Outbox
 from ollamatrace.pipeline.queue import SpanQueue
 from ollamatrace.pipeline.report import FlushReport
 from ollamatrace.pipeline.sink import Queued, Sink
 from ollamatrace.pipeline.worker import worker
 from ollamatrace.records import Record
 from ollamatrace.settings import Delivery, default_spool
-from ollamatrace.spool import Spool
+
+if TYPE_CHECKING:
+    from ollamatrace.pipeline.outbox import Outbox
 
 _BATCH_SPANS: Final = 512
 _BATCHES_A_TURN: Final = 4
 _GIVE_UP_S: Final = 1.0
 _BATCH_BYTES: Final = 4 * 1024 * 1024
-
-
-_Lane = Lane | Outbox
 
 
 class OpenSpan(Protocol):
@@ -72,9 +70,15 @@ class Pipeline:
         """No tracer holds it any more: the worker lets it go when it is empty."""
         worker.add(self)
 
-    def _lane(self, destination: Sink | Channel, account: Account, delivery: Delivery) -> _Lane:
+    def _lane(
+        self, destination: Sink | Channel, account: Account, delivery: Delivery
+    ) -> Lane | Outbox:
         if not isinstance(destination, Channel):
             return Lane(destination, self._ledger, account, self._told)
+        # Only programs with a server pay for the import.
+        from ollamatrace.pipeline.outbox import Outbox
+        from ollamatrace.spool import Spool
+
         spool = Spool(default_spool(), destination.url, destination.experiment)
         return Outbox(
             destination,
