@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ollamatrace import guard
 from ollamatrace.pipeline.channel import Broken, Channel, Denied, Refused, Unavailable
+from ollamatrace.pipeline.late import importing
 from ollamatrace.pipeline.pause import Pause
 from ollamatrace.records import Record
 
@@ -33,12 +35,11 @@ class Attempts:
         self, channel: Channel, told: Callable[[str], None] | None, progress: Callable[[], None]
     ) -> None:
         self.stopped = False
-        self.patient = True
-        """It waits for a server that is down; else it gives up at once."""
         self._channel = channel
         self._told = told
         self._progress = progress
         self._pause = Pause()
+        self._prepared = False
         self._now = threading.Event()
         self._down_since = 0.0
         """Since when the server has not answered, on the monotonic clock; 0 while all is well."""
@@ -63,8 +64,9 @@ class Attempts:
             Refused: the server does not want them, after `probes` attempts.
             Broken: it fails over them, after `failures` attempts.
             Denied: it takes nothing.
-            Unavailable: it is not there, and waiting is at an end.
+            Unavailable: it is not there, and sending has been stopped.
         """
+        self._prepare()
         import tenacity
 
         attempts = 0
@@ -82,29 +84,42 @@ class Attempts:
             retry=tenacity.retry_if_exception(is_worth_another),
             wait=_wait,
             sleep=self._sleep,
-            stop=lambda _: self.stopped or not self.patient,
+            stop=lambda _: self.stopped,
             before_sleep=lambda state: self._failed(_error(state)),
             reraise=True,
         )
         retrying(self._send, records)
         self._down_since = 0.0
 
-    def rest(self, error: Unavailable) -> None:
-        """Leave the server alone for a while: it answers, but takes nothing.
+    def rest(self, error: Exception) -> None:
+        """Leave the server alone for a while: it answers, but takes nothing."""
+        self._failed(error)
+        if not self.stopped:
+            self._sleep(_LAST_RETRY_S)
+
+    def _prepare(self) -> None:
+        """Import what sending needs, once.
 
         Raises:
-            Unavailable: `error`, where there is no time for that.
+            Unavailable: that is not possible now.
         """
-        self._failed(error)
-        if not self.patient:
-            raise error
-        self._sleep(_LAST_RETRY_S)
+        if self._prepared:
+            return
+        try:
+            with importing:
+                importlib.import_module("tenacity")
+                self._channel.prepare()
+        except (ImportError, OSError, MemoryError) as error:
+            raise Unavailable(f"nothing can be sent to {self._channel.url}: {error}") from error
+        self._prepared = True
 
     def _send(self, records: Sequence[Record]) -> None:
         try:
             self._channel.send(records, self._pause)
         except (Denied, Refused, Unavailable):
             raise
+        except (ImportError, OSError, MemoryError) as error:
+            raise Unavailable(f"nothing can be sent to {self._channel.url}: {error}") from error
         except Exception as error:
             # A record that cannot be encoded must not hold up the others.
             guard.report(f"{type(self._channel).__name__}.send", error)

@@ -55,6 +55,14 @@ class Channel(Protocol):
         """What the spans are filed under there."""
         ...
 
+    def prepare(self) -> None:
+        """Import what `send` needs. Called once, before the first `send`; a fork waits for it.
+
+        Raises:
+            ImportError: it is not there.
+        """
+        ...
+
     def send(self, records: Sequence[Record], pause: Callable[[], None]) -> None:
         """Bring `records` to the server; the same records again change nothing there.
 

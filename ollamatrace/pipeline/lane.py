@@ -37,6 +37,14 @@ class Lane:
         self._down_since = 0.0
         """Since when it has refused; 0 while all is well."""
 
+    def start(self) -> None:
+        """The worker does all of its work."""
+
+    @property
+    def rests(self) -> bool:
+        """It is tried again as long as there is something."""
+        return False
+
     def forgive(self) -> None:
         """It is tried again by itself."""
 

@@ -70,7 +70,7 @@ class Ledger:
         self.done = 0
         """What is delivered or dropped at all destinations, of all that was queued."""
         self._release = release
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may ask for a report in between
         self._spooled = 0
         self._delivered = 0
         self._dropped: Counter[str] = Counter()
@@ -154,7 +154,7 @@ class Ledger:
 
     def forget(self) -> None:
         """Start anew in the child after a fork."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.done = self._spooled = self._delivered = 0
         self._dropped.clear()
         for account in self.accounts:

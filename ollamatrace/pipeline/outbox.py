@@ -14,12 +14,13 @@ from ollamatrace.pipeline.channel import Channel
 from ollamatrace.pipeline.ledger import Account, Batch, Ledger
 from ollamatrace.pipeline.parcel import Item, Parcel
 from ollamatrace.pipeline.sender import Sender
-from ollamatrace.pipeline.worker import worker
 from ollamatrace.settings import Delivery
-from ollamatrace.spool import Spool
+from ollamatrace.spool import Place, Spool
 
 _MEMORY_BYTES: Final = 16 * 1024 * 1024
 """How much of what is spooled is in memory too, so that it need not be read back."""
+_ADOPT_S: Final = 60.0
+_PATIENCE_S: Final = 1.0
 _UNWRITABLE: Final = "spool_unwritable"
 _SHIPMENT_ITEMS: Final = 256
 _SHIPMENT_BYTES: Final = 1024 * 1024
@@ -28,8 +29,7 @@ _SHIPMENT_BYTES: Final = 1024 * 1024
 class Outbox:
     """Keeps batches in a file until the server has them; one that is down holds up no other.
 
-    The worker keeps them, a thread of the outbox's own sends them: it blocks, and it lives only as
-    long as there is something to send.
+    The worker keeps them, a thread of the outbox's own sends them, as that blocks.
     """
 
     def __init__(
@@ -51,9 +51,12 @@ class Outbox:
         self._ledger = ledger
         self._told = told
         self._progress = progress
-        self._adopted = False
+        self._adopt_at = 0.0
+        """When to look, on the monotonic clock, for what others left behind."""
+        self._unkept = 0
+        """Records that are in memory only, as the spool could not be written."""
         self._batches: deque[Batch] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come in between
         self._parcels: deque[Parcel] = deque()
         self._memory = 0
         """The bytes of the parcels that are in memory, too."""
@@ -80,15 +83,21 @@ class Outbox:
 
     def push(self, pause: Callable[[], None], *, now: bool) -> None:
         """Keep what is here, and have it sent; `now` does not wait for the next attempt."""
-        if not self._adopted:
-            self._adopted = True
+        if time.monotonic() >= self._adopt_at:
+            self._adopt_at = time.monotonic() + _ADOPT_S
             self._adopt()
+        if self._unkept:
+            self._keep_now()
         while self._batches:
             self._keep(self._batches.popleft(), pause)
         with self._lock:
             waiting = bool(self._parcels)
-        if waiting or (now and self._sender.busy):
-            self._sender.wake(now=now, may_block=worker.is_me())
+        if waiting or now:
+            self._sender.wake(now=now)
+
+    def start(self) -> None:
+        """Be ready to send, before there is something."""
+        self._sender.start()
 
     def _adopt(self) -> None:
         for place, count, written in self._spool.adopt():
@@ -102,27 +111,50 @@ class Outbox:
             lines += (record.line(), b"\n")
             pause()
         data = b"".join(lines)
-        try:
-            place = self._spool.append(data)
-        except OSError as error:
-            place = None
-            guard.warn(
-                f"spool:{self._spool.folder}",
-                f"{self._spool.folder} cannot be written ({error}): what {self._channel.url} has "
-                "not taken waits in memory only, and is lost with the process",
-                self._told,
-            )
+        place = self._append(data)
         parcel = Parcel(batch, place, len(batch.records), len(data), time.time())
         if place is not None:
             if self._memory + parcel.bytes > _MEMORY_BYTES:
                 parcel.records = None
             self._ledger.kept(batch, self.account, spooled=True)
         with self._lock:
-            self._waiting += 0 if place is None else parcel.bytes
+            if place is None:
+                self._unkept += batch.count
+            else:
+                self._waiting += parcel.bytes
             if parcel.records is not None:
                 self._memory += parcel.bytes
             self._parcels.append(parcel)
         self._drop_oldest()
+
+    def _append(self, data: bytes) -> Place | None:
+        try:
+            return self._spool.append(data)
+        except OSError as error:
+            guard.warn(
+                f"spool:{self._spool.folder}",
+                f"{self._spool.folder} cannot be written ({error}): what {self._channel.url} has "
+                "not taken waits in memory only, and is lost with the process",
+                self._told,
+            )
+            return None
+
+    def _keep_now(self) -> None:
+        """Write what could not be written before, as far as it is not on its way."""
+        with self._lock:
+            waiting = [one for one in self._parcels if one.place is None and one.records]
+        for parcel in waiting:
+            data = b"".join([record.line() + b"\n" for record in parcel.records or ()])
+            with self._lock:
+                if parcel not in self._parcels or parcel.batch is None:
+                    continue  # it is being sent
+                place = self._append(data)
+                if place is None:
+                    return
+                parcel.place = place
+                self._waiting += parcel.bytes
+                self._unkept -= parcel.batch.count
+            self._ledger.kept(parcel.batch, self.account, spooled=True)
 
     def _drop_oldest(self) -> None:
         """Keep the spool within its bounds."""
@@ -151,6 +183,7 @@ class Outbox:
         while self._batches:
             batch = self._batches.popleft()
             parcel = Parcel(batch, None, len(batch.records), 0, 0.0)
+            self._unkept += batch.count
             self._drop(parcel, parcel.left, _UNWRITABLE)
         with self._lock:
             unspooled = [parcel for parcel in self._parcels if parcel.place is None]
@@ -167,7 +200,13 @@ class Outbox:
         """Whether waiting for the first `target` spans makes no sense."""
         if self.account.finished >= target:
             return True
-        return self.account.kept >= target and self._sender.gives_up(patience)
+        tried = self.account.kept + self._unkept >= target
+        return tried and self._sender.gives_up(patience)
+
+    @property
+    def rests(self) -> bool:
+        """Whether all is in the spool, and the server takes nothing: the next tracer sends it."""
+        return not self._unkept and self._sender.gives_up(_PATIENCE_S)
 
     def close(self) -> None:
         """Stop sending and let go of everything."""
@@ -177,10 +216,11 @@ class Outbox:
 
     def forget(self) -> None:
         """Leave to the parent, in the child after a fork, what is the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._batches.clear()
         self._parcels.clear()
-        self._memory = self._waiting = 0
+        self._memory = self._waiting = self._unkept = 0
+        self._adopt_at = 0.0
         self._sender = self._make_sender()
         self._spool.abandon()
         self._channel.abandon()
@@ -212,8 +252,8 @@ class Outbox:
             self._memory -= parcel.bytes
 
     def _put_back(self, items: Iterable[Item]) -> None:
-        """What could not be sent goes in front again."""
-        parcels = dict.fromkeys(item.parcel for item in items)
+        """What could not be sent goes in front again, in its old order."""
+        parcels = sorted({item.parcel for item in items}, key=lambda parcel: parcel.number)
         with self._lock:
             for parcel in reversed(parcels):
                 if parcel.records is not None:
@@ -256,6 +296,8 @@ class Outbox:
         if batch is not None:
             self._ledger.finished(batch, self.account)
             if parcel.place is None:
+                with self._lock:
+                    self._unkept -= batch.count
                 self._ledger.kept(batch, self.account, spooled=False)
 
 

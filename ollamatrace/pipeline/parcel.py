@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -11,6 +12,8 @@ from ollamatrace import guard
 from ollamatrace.pipeline.ledger import Batch
 from ollamatrace.records import Record, SpanRecord, TraceUpdate
 from ollamatrace.spool import Place
+
+_numbers: Final = itertools.count()
 
 
 class Parcel:
@@ -21,10 +24,11 @@ class Parcel:
         place: Where they are in the spool; ``None`` if they are in memory only.
         born: When they were kept, in seconds since the epoch.
         bytes: How long they are as lines.
+        number: Parcels are numbered in the order in which they were made.
         left: Which of them, by index, have neither arrived nor been dropped.
     """
 
-    __slots__ = ("_updates", "batch", "born", "bytes", "left", "place", "records")
+    __slots__ = ("_updates", "batch", "born", "bytes", "left", "number", "place", "records")
 
     def __init__(
         self, batch: Batch | None, place: Place | None, count: int, size: int, born: float
@@ -32,6 +36,7 @@ class Parcel:
         self.batch = batch
         self.place = place
         self.born = born
+        self.number = next(_numbers)
         self.bytes = size
         self.left = set(range(count))
         self.records: Sequence[Record] | None = None if batch is None else batch.records

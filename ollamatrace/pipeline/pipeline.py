@@ -57,6 +57,8 @@ class Pipeline:
         self._since_pump = 0
         self._called = False
         """The worker is woken for a full batch and has not begun yet."""
+        self._fresh = True
+        """Nothing has been put yet."""
         self._begun = False
         """It has been pumped: its lanes know what earlier processes left for them."""
         self.behind = False
@@ -95,6 +97,10 @@ class Pipeline:
     def put(self, item: Queued, size: int, spans: int = 1) -> bool:
         """Queue what has ended; says whether there was room. Never blocks, never raises."""
         reason = self._queue.put(item, size, spans)
+        if self._fresh:
+            self._fresh = False
+            for lane in self._lanes:
+                lane.start()
         self._since_pump += 1
         if not self._called and (self._since_pump >= _BATCH_SPANS or self._queue.crowded):
             self._called = True
@@ -167,9 +173,12 @@ class Pipeline:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is on its way: all has arrived, is lost, or waits in a file for ever."""
+        """Whether nothing is on its way: all has arrived, is lost, or waits in a file."""
         queued = self._queue.queued
-        return not self.waiting and (self._settled(queued) or self._hopeless(queued, None))
+        return not self.waiting and all(
+            lane.account.finished >= queued or (lane.account.kept >= queued and lane.rests)
+            for lane in self._lanes
+        )
 
     @property
     def retry_at(self) -> float:
@@ -236,6 +245,7 @@ class Pipeline:
         self._queue.forget()
         self._ledger.forget()
         self._since_pump = 0
+        self._fresh = True
         self._begun = self._called = self.behind = False
         self.open.clear()
         for lane in self._lanes:

@@ -1,7 +1,8 @@
-"""The thread that brings parcels to one server, and what it does when the server does not."""
+"""The thread that brings parcels to one server, and what it does where the server refuses them."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -11,7 +12,6 @@ from ollamatrace.pipeline.attempts import Attempts
 from ollamatrace.pipeline.channel import Broken, Channel, Denied, Refused, Unavailable
 from ollamatrace.pipeline.parcel import Item
 
-_IDLE_S: Final = 5.0
 _PROBES: Final = 8
 """How often one record is refused, while nothing else is taken, before it is given up."""
 _FAILURES: Final = 4
@@ -22,6 +22,9 @@ _FAILURES_OF_ALL: Final = 16
 
 class Sender:
     """Takes items, sends them, and says what became of each. It blocks, in a thread of its own.
+
+    The thread lives from the tracer's first span to its end: one that is needed for the last span
+    of a program could not be started any more.
 
     Args:
         channel: The way to the server.
@@ -52,106 +55,62 @@ class Sender:
         self._rejected = rejected
         self._told = told
         self._progress = progress
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._work = threading.Event()
         self._thread: threading.Thread | None = None
         self._denied = False
 
-    @property
-    def busy(self) -> bool:
-        """Whether its thread lives."""
-        return self._thread is not None
+    def start(self) -> None:
+        """Start its thread, if it has none: at the end of the interpreter none can start."""
+        with self._lock:
+            if self._thread is not None or self._attempts.stopped:
+                return
+            thread = threading.Thread(target=self._run, name="ollamatrace-send", daemon=True)
+            with contextlib.suppress(RuntimeError):  # no more threads: spans stay where they are
+                thread.start()
+                self._thread = thread
 
-    def wake(self, *, now: bool, may_block: bool) -> None:
-        """There is something to send.
-
-        Args:
-            now: Also to a server that was down a moment ago.
-            may_block: Where no thread can start, the calling one sends what it can; else what is
-                spooled stays there.
-        """
+    def wake(self, *, now: bool) -> None:
+        """There is something to send; `now`: also to a server that was down a moment ago."""
         if now:
             self._attempts.hurry()
-        if self._denied:
-            return
         self._work.set()
-        with self._lock:
-            if self.busy or self._attempts.stopped:
-                return
-            thread = threading.Thread(
-                target=self._run, args=(_IDLE_S,), name="ollamatrace-send", daemon=True
-            )
-            self._thread = thread
-            try:
-                thread.start()
-            except RuntimeError:  # no more threads, or the interpreter ends
-                self._thread = threading.current_thread() if may_block else None
-            else:
-                return
-        if may_block:
-            self._attempts.patient = False
-            self._run(0.0)
+        self.start()
 
     def forgive(self) -> None:
         """Try a server again that denied access: somebody may have changed that."""
         self._denied = False
 
     def gives_up(self, patience: float | None) -> bool:
-        """Whether the server denied access, or has been down for longer than `patience` seconds."""
-        return self._denied or (patience is not None and self._attempts.is_down_for(patience))
+        """Whether nothing is to be expected of it.
+
+        The server denied access, or has been down for longer than `patience` seconds; or there is
+        no thread.
+        """
+        down = patience is not None and self._attempts.is_down_for(patience)
+        return self._denied or self._thread is None or down
 
     def stop(self) -> None:
         """Send nothing more after the request that is on its way."""
         self._attempts.stop()
         self._work.set()
 
-    def _run(self, idle_s: float) -> None:
-        try:
-            while self._is_wanted(idle_s):
-                self._work.clear()
-                while not self._attempts.stopped and not self._denied and (items := self._take()):
-                    self._ship(items)
-                    self._progress()
-        except Unavailable:
-            pass  # it has been stopped
-        finally:
-            with self._lock:
-                if self._thread is threading.current_thread():
-                    self._thread = None
-            self._progress()
-
-    def _is_wanted(self, idle_s: float) -> bool:
-        """Wait for work; a `wake` finds the thread either here or gone."""
-        if self._work.wait(idle_s):
-            return not self._attempts.stopped and not self._denied
-        with self._lock:
-            if not self._work.is_set():
-                self._thread = None
-            return self._thread is not None
+    def _run(self) -> None:
+        while not self._attempts.stopped:
+            self._work.wait()
+            self._work.clear()
+            while not self._attempts.stopped and not self._denied and (items := self._take()):
+                self._ship(items)
+                self._progress()
 
     def _ship(self, items: Sequence[Item]) -> None:
-        """Send all of `items`, in as many requests as the server makes necessary.
-
-        Raises:
-            Unavailable: the server is not there, and sending has been stopped.
-        """
+        """Send all of `items`, in as many requests as the server makes necessary."""
         groups: list[Sequence[Item]] = [items]
         refused: list[tuple[Item, Refused | Broken]] = []
         try:
             taken = self._send_in_parts(groups, refused)
-            while refused:
-                item, failure = refused[0]
-                if isinstance(failure, Broken) and not taken:
-                    raise failure  # nobody is taken: it is not about this one
-                # A server whose database is down refuses everything, too: who is refused gets
-                # more attempts as long as nobody else is taken.
-                if self._is_taken_later(item, 1 if taken else _PROBES):
-                    self._delivered([item])
-                    taken = True
-                else:
-                    self._rejected(item, str(failure))
-                refused.pop(0)
-        except (Denied, Unavailable) as error:
+            self._decide(refused, taken=taken)
+        except Exception as error:  # noqa: BLE001  nothing may end the thread
             left = [item for group in groups for item in group]
             self._put_back(left + [item for item, _ in refused])
             self._give_up_for_now(error)
@@ -174,14 +133,38 @@ class Sender:
                 failures += isinstance(error, Broken)
                 if failures > _FAILURES_OF_ALL and not taken:
                     raise
+                halves = _halves(groups[-1])
                 group = groups.pop()
-                groups += _halves(group)
+                groups += halves
                 if len(group) == 1:
                     refused.append((group[0], error))
             else:
                 self._delivered(groups.pop())
                 taken = True
         return taken
+
+    def _decide(self, refused: list[tuple[Item, Refused | Broken]], *, taken: bool) -> None:
+        """Find out which of those that were refused are refused for good.
+
+        Args:
+            refused: Single records; empty in the end.
+            taken: The server took others meanwhile.
+
+        Raises:
+            Broken: it takes none, so it is not about these.
+        """
+        while refused:
+            item, failure = refused[0]
+            if isinstance(failure, Broken) and not taken:
+                raise failure
+            # A server whose database is down refuses everything, too: who is refused gets more
+            # attempts as long as nobody else is taken.
+            if self._is_taken_later(item, 1 if taken else _PROBES):
+                self._delivered([item])
+                taken = True
+            else:
+                self._rejected(item, str(failure))
+            refused.pop(0)
 
     def _is_taken_later(self, item: Item, probes: int) -> bool:
         try:
@@ -194,7 +177,7 @@ class Sender:
         records = [item.record for item in items]
         self._attempts.send(records, probes=probes, failures=failures)
 
-    def _give_up_for_now(self, error: Denied | Unavailable) -> None:
+    def _give_up_for_now(self, error: Exception) -> None:
         if isinstance(error, Denied):
             self._denied = True
             guard.warn(
@@ -202,10 +185,10 @@ class Sender:
                 f"{error}. Until the program starts again, or calls flush, spans only wait on disk",
                 self._told,
             )
-        elif isinstance(error, Broken) and not self._attempts.stopped:
-            self._attempts.rest(error)
         else:
-            raise error
+            if not isinstance(error, Unavailable):
+                guard.report("Sender", error)
+            self._attempts.rest(error)
 
 
 def _halves(items: Sequence[Item]) -> list[Sequence[Item]]:

@@ -74,6 +74,11 @@ class Segment:
         """When something was written to it last, in seconds since the epoch."""
         return os.fstat(self._descriptor).st_mtime
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether somebody has deleted the file: what is written to it now nobody finds."""
+        return not os.fstat(self._descriptor).st_nlink
+
     def append(self, lines: bytes) -> Place:
         """Write whole lines.
 
@@ -105,9 +110,12 @@ class Segment:
         Raises:
             OSError: the disk fails.
         """
-        with self.path.open("rb") as file:  # a position of its own: another thread appends
-            file.seek(offset)
-            return file.read(length)
+        if not hasattr(os, "pread"):
+            with self.path.open("rb") as file:
+                file.seek(offset)
+                return file.read(length)
+        # It has no position to share with who appends, and works on a deleted file, too.
+        return os.pread(self._descriptor, length, offset)
 
     def delete(self) -> None:
         """Remove the file: everything has arrived."""
@@ -119,5 +127,6 @@ class Segment:
 
     def close(self) -> None:
         """Let go of the file and leave it for the next process."""
+        descriptor, self._descriptor = self._descriptor, -1  # the number may soon be another's
         with contextlib.suppress(OSError):
-            os.close(self._descriptor)
+            os.close(descriptor)

@@ -43,7 +43,7 @@ class Spool:
         self.folder = folder / f"{name}-{digest}"
         header = {"spool": _VERSION, "url": url, "experiment": experiment}
         self._header = orjson.dumps(header) + b"\n"
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come in between
         self._current: Segment | None = None
         self._segments: set[Segment] = set()
 
@@ -55,7 +55,7 @@ class Spool:
         """
         with self._lock:
             segment = self._current
-            if segment is None or segment.size >= _SEGMENT_BYTES:
+            if segment is None or segment.size >= _SEGMENT_BYTES or segment.is_gone:
                 segment = self._current = self._create()
             return segment.append(lines)
 
@@ -145,7 +145,7 @@ class Spool:
 
     def abandon(self) -> None:
         """Leave the segments to the parent, in the child after a fork."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.close()  # the lock belongs to both descriptors: the parent's keeps it
 
     def _drop_all(self) -> Iterable[Segment]:

@@ -135,7 +135,8 @@ class Tracer:
         """Take no more spans, `flush`, and release the destinations.
 
         Calls of its clients go on, untraced. What has not arrived within `timeout` seconds still
-        goes out in the background.
+        goes out in the background; what a server that is down has not taken by then waits in its
+        file, for the next tracer of the same server and experiment.
         """
         self._closed = True
         registry.remove(self)

@@ -60,6 +60,12 @@ class Api:
         self._transport: httpx.HTTPTransport | None = None
         self._opening = threading.Lock()
 
+    def prepare(self) -> None:
+        """Import what requests need, and read the certificates."""
+        import encodings.idna  # noqa: F401  # pyright: ignore[reportUnusedImport]  # host names
+
+        self._open()
+
     def get(self, path: str, params: Params | None = None) -> Any:
         """The JSON that the server answers."""
         return self._json(path, self._exchange("GET", path, params=params))

@@ -67,6 +67,11 @@ class MlflowChannel:
         """The experiment's name; ``#`` and its id if that is what was given."""
         return self._experiment
 
+    def prepare(self) -> None:
+        """Import what sending needs."""
+        self._api.prepare()
+        source()
+
     def send(self, records: Sequence[Record], pause: Callable[[], None]) -> None:
         """Bring spans to the server, then the infos of their traces, then updates.
 
