@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ollamatrace.errors import ConfigError
+from ollamatrace.records import utf8
 
 _MIN_LEAF_BYTES = 64
 
@@ -84,23 +85,22 @@ class Environment:
     @classmethod
     def read(cls) -> Environment:
         """Read ``OLLAMATRACE_*``, else what MLflow's own client reads."""
-        server = os.environ.get("OLLAMATRACE_SERVER") or None
+        server = _text("OLLAMATRACE_SERVER")
         warning = None
-        tracking = os.environ.get("MLFLOW_TRACKING_URI") or None
+        tracking = _text("MLFLOW_TRACKING_URI")
         if server is None and tracking is not None:
-            if tracking.startswith(("http://", "https://")):
+            if tracking.lower().startswith(("http://", "https://")):
                 server = tracking
             else:
                 warning = (
-                    f"MLFLOW_TRACKING_URI={tracking} is passed over: traces go to a server only "
-                    "(http://…); set OLLAMATRACE_SERVER to say where they should go"
+                    f"MLFLOW_TRACKING_URI={without_credentials(tracking)} is passed over: traces "
+                    "go to a server only (http://…); set OLLAMATRACE_SERVER to say where they "
+                    "should go"
                 )
         return cls(
             server=server,
-            experiment=os.environ.get("OLLAMATRACE_EXPERIMENT")
-            or os.environ.get("MLFLOW_EXPERIMENT_NAME")
-            or None,
-            experiment_id=os.environ.get("MLFLOW_EXPERIMENT_ID") or None,
+            experiment=_text("OLLAMATRACE_EXPERIMENT") or _text("MLFLOW_EXPERIMENT_NAME"),
+            experiment_id=_text("MLFLOW_EXPERIMENT_ID"),
             disabled=_flag("OLLAMATRACE_DISABLED"),
             strict=_flag("OLLAMATRACE_STRICT"),
             warning=warning,
@@ -162,6 +162,17 @@ def _credentials_file() -> tuple[str | None, str | None]:
     except (Error, KeyError, OSError, RuntimeError, UnicodeDecodeError):
         return None, None
     return section.get("mlflow_tracking_username"), section.get("mlflow_tracking_password")
+
+
+def without_credentials(address: str) -> str:
+    """An address as it may be shown: without user, password and query, wherever the ``@`` is."""
+    scheme, separator, rest = address.rpartition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2].partition('?')[0]}"
+
+
+def _text(name: str) -> str | None:
+    """A variable, without blanks around it; what is no UTF-8 in it is escaped."""
+    return utf8(os.environ.get(name, "")).strip() or None
 
 
 def _flag(name: str) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from ollamatrace import ConfigError, Delivery
-from ollamatrace.settings import Access, Environment
+from ollamatrace import ConfigError, Delivery, Tracer, span
+from ollamatrace.settings import Access, Environment, without_credentials
 
 
 @pytest.fixture(autouse=True)
@@ -89,3 +91,65 @@ def test_the_environment_beats_the_file(home, monkeypatch, name):
 def test_a_file_that_says_nothing_is_passed_over(home, text):
     credentials(home, text)
     assert Access.read() == Access()
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://ann:SECRET@host:5000/a", "http://host:5000/a"),
+        ("http://ann:SE/CRET@host:5000", "http://host:5000"),
+        ("postgresql://ann:SECRET@host/db?password=SECRET", "postgresql://host/db"),
+        ("ann:SECRET@host:5000", "host:5000"),
+        ("http://host/?token=SECRET", "http://host/"),
+        ("sqlite:///a.db", "sqlite:///a.db"),
+    ],
+)
+def test_an_address_is_shown_without_what_is_secret(address, shown):
+    assert without_credentials(address) == shown
+
+
+SECRETS = [
+    "postgresql://u:SECRET@h/db",
+    "HTTP://u:SECRET@h:x",
+    "u:SECRET@h:5000",
+    "ftp://u:SECRET@h",
+    "otlp+http://u:SECRET@h",
+    "http://u:12/SECRET@h:5000",
+    "http://u:SE/CRET@h:5000",
+]
+
+
+@pytest.mark.parametrize("address", SECRETS)
+@pytest.mark.parametrize("name", ["OLLAMATRACE_SERVER", "MLFLOW_TRACKING_URI"])
+def test_no_warning_and_no_error_tells_a_password(address, name, monkeypatch, caplog):
+    monkeypatch.setenv(name, address)
+    with span("a"):
+        pass
+    with pytest.raises(ConfigError) as raised:
+        Tracer(address)
+    assert "CRET" not in caplog.text + str(raised.value)
+    assert caplog.text
+
+
+def test_the_scheme_may_be_in_capitals_and_blanks_around_it(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", " HTTP://127.0.0.1:9/ ")
+    assert Environment.read().server == "HTTP://127.0.0.1:9/"
+    assert "http://127.0.0.1:9" in repr(Tracer())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["MLFLOW_EXPERIMENT_NAME", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_URI"],
+)
+def test_bytes_that_are_no_text_reach_no_program(name, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv(name, os.fsdecode(b"http://a\xff"))
+    with span("a"):
+        pass
+
+
+def test_an_experiment_may_have_half_a_character(tmp_path):
+    with Tracer(f"sqlite:///{tmp_path}/a.db", experiment="a\ud800b") as tracer:
+        with tracer.span("a"):
+            pass
+        assert tracer.flush().delivered == 1

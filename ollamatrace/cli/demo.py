@@ -96,7 +96,10 @@ def _tracer(store: str | None, server: str | None) -> Tracer:
     if server is not None:
         return Tracer(server)
     location = locate(store)
-    if store is None and Environment.read().server is not None:
+    environment = Environment.read()
+    if store is None and environment.warning:
+        screen.note(environment.warning, "yellow")
+    if store is None and environment.server is not None:
         try:
             return Tracer()
         except ConfigError as error:
@@ -165,7 +168,7 @@ def _undelivered(report: FlushReport, missing: int) -> str:
     if report.spooled:
         where = ", ".join(url for url, one in report.destinations.items() if one.spooled)
         return (
-            f"error: {where} has not taken {missing} of {report.accepted} spans in {_FLUSH_S} s;"
+            f"error: {where} has not taken {missing} of {report.accepted} spans;"
             f" {report.spooled} wait in a file and are sent when a program traces there again"
         )
     why = "".join(f", {count} dropped: {reason}" for reason, count in report.reasons.items())

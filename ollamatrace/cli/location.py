@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from ollamatrace.destinations import SQLITE, store_path, without_credentials
+from ollamatrace.destinations import SQLITE, store_path
 from ollamatrace.errors import ConfigError
-from ollamatrace.settings import Environment, default_store
+from ollamatrace.settings import Environment, default_store, without_credentials
 
 
 class Location(NamedTuple):

@@ -1,11 +1,6 @@
 """Where spans go: one small class for each kind of destination."""
 
-from ollamatrace.destinations.address import (
-    SQLITE,
-    open_destination,
-    store_path,
-    without_credentials,
-)
+from ollamatrace.destinations.address import SQLITE, open_destination, store_path
 from ollamatrace.destinations.backend import Backend, Paged, Query
 
 __all__ = [
@@ -15,5 +10,4 @@ __all__ = [
     "Query",
     "open_destination",
     "store_path",
-    "without_credentials",
 ]

@@ -9,7 +9,7 @@ from ollamatrace.destinations.console import Console
 from ollamatrace.destinations.embedded import Embedded
 from ollamatrace.errors import ConfigError
 from ollamatrace.pipeline import Channel, Sink
-from ollamatrace.settings import Access, Delivery, default_store
+from ollamatrace.settings import Access, Delivery, default_store, without_credentials
 
 SQLITE: Final = "sqlite:///"
 _DEFAULT_EXPERIMENT: Final = "Default"
@@ -38,7 +38,7 @@ def open_destination(
         ConfigError: it names none, or a file that is not an embedded store.
     """
     if server is not None and not isinstance(server, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ConfigError(f"server={server!r} is no text; use {_KNOWN}")
+        raise ConfigError(f"server={type(server).__name__} is no text; use {_KNOWN}")
     name = experiment or _DEFAULT_EXPERIMENT
     if server is None:
         return Embedded(default_store(), name)
@@ -46,14 +46,15 @@ def open_destination(
         return Embedded(store_path(server), name)
     if server == "console:":
         return Console()
-    if server.startswith(("http://", "https://")):
+    if server.lower().startswith(("http://", "https://")):
         from ollamatrace.destinations.mlflow import MlflowChannel
 
         filed = None if experiment is not None else experiment_id
         return MlflowChannel(server, name, filed, delivery, Access.read())
+    shown = without_credentials(server)
     if server.startswith("otlp"):
-        raise ConfigError(f"server={server!r}: this version has no OTLP destination; use {_KNOWN}")
-    raise ConfigError(f"server={server!r} is no address that ollamatrace knows; use {_KNOWN}")
+        raise ConfigError(f"server={shown!r}: this version has no OTLP destination; use {_KNOWN}")
+    raise ConfigError(f"server={shown!r} is no address that ollamatrace knows; use {_KNOWN}")
 
 
 def store_path(server: str) -> Path:
@@ -66,10 +67,3 @@ def store_path(server: str) -> Path:
     if not path or path.startswith(":memory:"):
         raise ConfigError(f"server={server!r} names no file; write `sqlite:///traces.db`")
     return Path(path).expanduser().absolute()
-
-
-def without_credentials(server: str) -> str:
-    """An address as it may be shown: without the user and password that it may carry."""
-    scheme, separator, rest = server.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}"

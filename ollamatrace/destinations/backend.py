@@ -30,6 +30,10 @@ class Query:
     until_ns: int | None = None
     limit: int = 100
 
+    def __post_init__(self) -> None:
+        if self.limit <= 0:
+            raise ValueError(f"limit must be 1 or more, not {self.limit}")
+
 
 @runtime_checkable
 class Backend(Protocol):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, cast
 
 from ollamatrace import guard
 from ollamatrace.context import current_span
-from ollamatrace.errors import OllamatraceError
 from ollamatrace.settings import Environment, default_store
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def _make() -> Tracer | None:
     for server, instead in attempts:
         try:
             return Tracer(server)
-        except OllamatraceError as error:
+        except Exception as error:  # noqa: BLE001  it must not reach the program
             guard.warn(f"environment:{server}", f"{error}; {instead}")
     return None
 

@@ -13,7 +13,7 @@ from ollamatrace.destinations import Backend, Paged, Query, open_destination
 from ollamatrace.errors import ClosedError, ConfigError
 from ollamatrace.ids import parse_trace_id
 from ollamatrace.pipeline import Channel, FlushReport, Pipeline, Sink
-from ollamatrace.records import Trace
+from ollamatrace.records import Trace, utf8
 from ollamatrace.settings import Capture, Delivery, Environment
 from ollamatrace.spans import SilentSpan, Span
 from ollamatrace.tracer.lookup import registry
@@ -62,7 +62,7 @@ class Tracer:
         """Whether spans are recorded; off by ``OLLAMATRACE_DISABLED=1`` or `disable`."""
         self._destinations = self._open(
             environment.server if server is None else server,
-            environment.experiment if experiment is None else experiment,
+            environment.experiment if experiment is None else utf8(experiment),
             environment.experiment_id,
             delivery,
         )

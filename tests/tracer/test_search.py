@@ -65,3 +65,9 @@ async def test_model(replay, three):
     with bare._client:
         TracedClient(bare).chat(model="gemma3:270m", messages=[])
     assert await names(model="gemma3:270m") == ["Chat"]
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_a_limit_of_nothing_is_refused(limit, three):
+    with pytest.raises(ValueError, match="1 or more"):
+        await three.search_traces(limit=limit)

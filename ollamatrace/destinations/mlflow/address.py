@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from ollamatrace.errors import ConfigError
+
+_MAX_LABEL: Final = 63
+"""Characters between two dots of a host's name."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -34,10 +38,11 @@ class Address:
         """
         try:
             parts = urlsplit(server)
-            host, port = parts.hostname, parts.port
+            host, port = parts.hostname or "", parts.port
         except ValueError:
-            parts, host, port = urlsplit(""), None, None
-        if not host or parts.scheme not in ("http", "https"):
+            parts, host, port = urlsplit(""), "", None
+        # An `@` behind a slash is one that belongs to a password, which would be shown.
+        if not _is_host(host) or "@" in parts.path or parts.scheme not in ("http", "https"):
             # What was given is not repeated: it may hold a password.
             raise ConfigError(
                 "the address of an MLflow server reads `http://host:port`; "
@@ -51,6 +56,11 @@ class Address:
             password=unquote(parts.password or ""),
             is_loopback=_is_loopback(host),
         )
+
+
+def _is_host(host: str) -> bool:
+    labels = host.removesuffix(".").split(".")
+    return host.isprintable() and all(0 < len(label) <= _MAX_LABEL for label in labels)
 
 
 def _is_loopback(host: str) -> bool:

@@ -135,14 +135,17 @@ class Api:
         """One request; the body of a successful answer."""
         import httpx
 
-        request = httpx.Request(
-            method,
-            self.url + path,
-            params=params,
-            headers={**self._headers, **(fields or {})},
-            content=content,
-            extensions={"timeout": timeouts(self._timeout_s)},
-        )
+        try:
+            request = httpx.Request(
+                method,
+                self.url + path,
+                params=params,
+                headers={**self._headers, **(fields or {})},
+                content=content,
+                extensions={"timeout": timeouts(self._timeout_s)},
+            )
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise Denied(f"{self.url} is no address that can be asked: {error}") from None
         for _ in range(_MAX_REDIRECTS + 1):
             response, body = self._sent(request)
             if response.status_code not in _REDIRECTS:
@@ -191,6 +194,8 @@ class Api:
                 return self._answered(transport, request)
         except httpx.TransportError as error:
             raise self._unreachable(error, request.url.path) from None
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise Denied(f"{self.url} is no address that can be asked: {error}") from None
         except RuntimeError as error:  # closed meanwhile by another thread
             raise Unavailable(f"{self.url}: {error}") from None
 

@@ -79,12 +79,13 @@ def open_transport(address: Address, access: Access) -> httpx.HTTPTransport:
                 keepalive_expiry=_IDLE_S,
             ),
         )
-    except (ImportError, ValueError) as error:  # SOCKS without its library; a strange scheme
+    except (ImportError, ValueError, httpx.InvalidURL) as error:  # SOCKS needs a library; typos
         raise Denied(f"{address.url}: the proxy of the environment: {error}") from None
 
 
 def _basic(username: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode("ascii")
+    known = f"{username}:{password}".encode("utf-8", "surrogateescape")
+    return "Basic " + base64.b64encode(known).decode("ascii")
 
 
 def _check(name: str, value: str) -> None:
