@@ -2,7 +2,8 @@
 
 A call through a client gets what MLflow's autolog gives it, and more (see `improvements`). A manual
 span has its inputs, outputs and own attributes. What MLflow has no name for is under
-``ollamatrace.``, so that a record can be read back whole.
+``ollamatrace.``, so that a record can be read back whole; so are own attributes whose names would
+be taken for something else then.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from ollamatrace.destinations.mlflow.accepted import (
     is_accepted,
     is_tag,
 )
+from ollamatrace.destinations.mlflow.decode import MEANT, OWN, is_left_out, is_read
 from ollamatrace.destinations.mlflow.images import Images, may_hold_images
-from ollamatrace.destinations.mlflow.native import Shown, normalised
+from ollamatrace.destinations.mlflow.native import FORM, Shown, normalised
 from ollamatrace.destinations.mlflow.tools import chat_tools
 from ollamatrace.records import SpanRecord, Timing, Usage
 from ollamatrace.records.shapes import is_dict
@@ -29,8 +31,18 @@ NOTED: Final = frozenset({"finish_reason", "model_asked"})
 _INFO_KINDS: Final = frozenset({"LLM", "CHAT_MODEL", "TOOL", "RETRIEVER", "AGENT", "EMBEDDING"})
 _DEBUG, _INFO, _ERROR = 10, 20, 40
 _TIMING: Final = tuple(Timing.__dataclass_fields__)
+# What a program says with these is for the server.
+_MEANT: Final = frozenset(
+    {
+        "gen_ai.conversation.id",
+        "mlflow.chat.tokenUsage",
+        "mlflow.llm.model",
+        "mlflow.llm.provider",
+        "session.id",
+        "user.id",
+    }
+)
 _IN_INPUTS: Final = frozenset({"messages", "input"})
-_OWN: Final = "ollamatrace.attribute."
 
 
 def attributes(record: SpanRecord, images: Images | None = None) -> dict[str, Any]:
@@ -57,10 +69,8 @@ def attributes(record: SpanRecord, images: Images | None = None) -> dict[str, An
         made["mlflow.spanLogLevel"] = _ERROR
     _add_rest(made, record)
     _add_of_trace(made, record)
-    for name, value in record.attributes.items():
-        if record.provider is None or name not in NOTED:
-            taken = name in made or not is_accepted(name, value)
-            made[_OWN + name if taken else name] = value
+    if record.attributes:
+        _add_own(made, record, shown)
     return made
 
 
@@ -122,6 +132,27 @@ def _add_usage(made: dict[str, Any], usage: Usage) -> None:
         made["gen_ai.usage.reasoning.output_tokens"] = usage.reasoning_tokens
     if total is None or usage.reasoning_tokens is not None:
         made["ollamatrace.usage"] = dict(usage)
+
+
+def _add_own(made: dict[str, Any], record: SpanRecord, shown: Shown) -> None:
+    """Add the span's own attributes: put aside where their names mean something else here."""
+    of_call, native = record.provider is not None, FORM in shown.attributes
+    meant: list[str] = []
+    taken = {*made, *shown.inputs} if of_call and is_dict(shown.inputs) else {*made}
+    for name, value in record.attributes.items():
+        if of_call and name in NOTED:
+            continue
+        read = is_read(name, of_call=of_call, native=native)
+        if name in taken or not is_accepted(name, value) or (read and name not in _MEANT):
+            made[OWN + name] = value
+            continue
+        made[name] = value
+        if read:
+            meant.append(name)
+        elif is_left_out(name):
+            made[OWN + name] = value
+    if meant:
+        made[MEANT] = meant
 
 
 def _add_rest(made: dict[str, Any], record: SpanRecord) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from ollamatrace.destinations.backend import Query
 from ollamatrace.destinations.mlflow.answers import Missing
 from ollamatrace.destinations.mlflow.api import Api
-from ollamatrace.destinations.mlflow.decode import decode
+from ollamatrace.destinations.mlflow.decode import decode, started_ns
 from ollamatrace.destinations.mlflow.infos import TRACES
 from ollamatrace.destinations.mlflow.matching import filters_of, matches
 from ollamatrace.destinations.mlflow.server import Server
 from ollamatrace.errors import ServerError
-from ollamatrace.pipeline import Denied, Refused, Unavailable
+from ollamatrace.pipeline import Broken, Denied, Refused, Unavailable
 from ollamatrace.records import Trace
 from ollamatrace.records.shapes import as_dict, as_list
 
@@ -25,7 +25,14 @@ _PAGE: Final = 200
 """Infos asked for at once."""
 _TRACES: Final = 20
 """Traces asked for at once with their spans."""
-_UNSTORED: Final = "not stored in tracking store"
+
+
+class _Listed(NamedTuple):
+    """A trace in the server's list."""
+
+    id: str
+    start_ns: int
+    """When it began, in whole milliseconds."""
 
 
 class MlflowBackend:
@@ -61,21 +68,35 @@ class MlflowBackend:
         newest = sorted(found.values(), key=lambda trace: trace.spans[0].start_ns, reverse=True)
         return newest[: query.limit]
 
-    def _found(self, pages: Iterator[list[str]], query: Query) -> dict[str, Trace]:
-        """The first traces on these pages that meet `query`."""
+    def _found(self, pages: Iterator[list[_Listed]], query: Query) -> dict[str, Trace]:
+        """Traces on these pages that meet `query`: the newest, and all that began with them.
+
+        The server's order knows milliseconds: the last one that is taken may not be the newest of
+        its own.
+        """
         found: dict[str, Trace] = {}
-        for ids in pages:
-            for start in range(0, len(ids), _TRACES):
-                for trace in self._traces(ids[start : start + _TRACES]):
-                    # New traces move the others to later pages: one may come twice.
-                    if matches(query, trace):
-                        found.setdefault(trace.trace_id, trace)
-                    if len(found) == query.limit:
+        oldest_ns: int | None = None
+        for page in pages:
+            for start in range(0, len(page), _TRACES):
+                some = page[start : start + _TRACES]
+                if oldest_ns is not None:
+                    some = [one for one in some if one.start_ns >= oldest_ns]
+                    if not some:
                         return found
+                traces = self._traces([one.id for one in some])
+                for one in some:
+                    if oldest_ns is not None and one.start_ns < oldest_ns:
+                        return found
+                    trace = traces.get(one.id)
+                    # New traces move the others to later pages: one may come twice.
+                    if trace is not None and matches(query, trace):
+                        found.setdefault(trace.trace_id, trace)
+                    if oldest_ns is None and len(found) == query.limit:
+                        oldest_ns = one.start_ns
         return found
 
-    def _pages(self, experiment_id: str, terms: str) -> Iterator[list[str]]:
-        """Ids of traces that pass a filter of MLflow's, newest first, page by page."""
+    def _pages(self, experiment_id: str, terms: str) -> Iterator[list[_Listed]]:
+        """Traces that pass a filter of MLflow's, newest first, page by page."""
         asked: dict[str, Any] = {
             "locations": [
                 {
@@ -90,27 +111,34 @@ class MlflowBackend:
         while True:
             answer = as_dict(self._api.post(f"{TRACES}/search", asked))
             infos = map(as_dict, as_list(answer.get("traces")))
-            yield [str(info["trace_id"]) for info in infos if "trace_id" in info]
+            yield [
+                _Listed(str(info["trace_id"]), started_ns(info))
+                for info in infos
+                if "trace_id" in info
+            ]
             token = answer.get("next_page_token")
             if not token:
                 return
             asked["page_token"] = token
 
-    def _traces(self, ids: list[str]) -> list[Trace]:
+    def _traces(self, ids: list[str]) -> dict[str, Trace]:
+        """Those of these traces that can be read, by their ids."""
         try:
             answer = as_dict(self._api.get(f"{TRACES}/batchGet", {"trace_ids": ids}))
-        except Unavailable as error:
-            if _UNSTORED not in str(error):
-                raise
-            # One trace whose spans are in a file makes the server fail over all of them.
-            each = (self._get(trace_id.removeprefix("tr-")) for trace_id in ids)
-            return [trace for trace in each if trace is not None]
-        traces: dict[str, Trace] = {}
-        for stored in map(as_dict, as_list(answer.get("traces"))):
-            trace = decode(as_dict(stored.get("trace_info")), as_list(stored.get("spans")))
-            if trace is not None:
-                traces[f"tr-{trace.trace_id}"] = trace
-        return [traces[trace_id] for trace_id in ids if trace_id in traces]
+        except Broken:
+            # One trace that cannot be read so makes the server fail over all of them.
+            each: Iterator[Trace | None] = map(self._readable, ids)
+        else:
+            stored = map(as_dict, as_list(answer.get("traces")))
+            each = (decode(as_dict(o.get("trace_info")), as_list(o.get("spans"))) for o in stored)
+        return {f"tr-{trace.trace_id}": trace for trace in each if trace is not None}
+
+    def _readable(self, mlflow_id: str) -> Trace | None:
+        """The trace; ``None`` if the server answers and does not give it."""
+        try:
+            return self._get(mlflow_id.removeprefix("tr-"))
+        except (Broken, Denied, Refused):
+            return None
 
     def _get(self, trace_id: str) -> Trace | None:
         mlflow_id = f"tr-{trace_id}"
@@ -119,21 +147,21 @@ class MlflowBackend:
             answer = as_dict(self._api.get(f"{TRACES}/get", asked))
         except Missing:
             return None
-        except Unavailable as error:
-            if _UNSTORED not in str(error):
-                raise
+        except Broken:
+            # Spans that are in a file; or with large integers or deep dictionaries, which the
+            # server cannot make OTLP of.
             return self._from_file(mlflow_id)
         stored = as_dict(answer.get("trace"))
         return decode(as_dict(stored.get("trace_info")), as_list(stored.get("spans")))
 
     def _from_file(self, mlflow_id: str) -> Trace | None:
-        """A trace whose spans an older client put into a file."""
+        """A trace as the server gives it for download, from wherever it keeps the spans."""
         try:
             answer = as_dict(self._api.get(f"{TRACES}/{mlflow_id}"))
             file = self._api.get(
                 "/ajax-api/3.0/mlflow/get-trace-artifact", {"request_id": mlflow_id}
             )
-        except (Missing, Unavailable, Refused):
+        except Missing:
             return None  # an info without spans
         info = as_dict(as_dict(answer.get("trace")).get("trace_info"))
         return decode(info, as_list(as_dict(file).get("spans")))

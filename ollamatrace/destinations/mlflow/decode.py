@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 import orjson
 
+from ollamatrace.destinations.mlflow.accepted import NAME_TAG, TAG
 from ollamatrace.destinations.mlflow.native import FORM, restored
 from ollamatrace.destinations.mlflow.stored import event_attributes, hex_id, plain_attributes
 from ollamatrace.records import Content, Event, Link, SpanRecord, Status, Timing, Trace, Usage
@@ -20,12 +21,19 @@ _CUT: Final = 250
 """The shortest length at which the server cuts texts."""
 _END: Final = "ollamatrace.end_reason"
 """Every span of ours has it."""
-_OWN: Final = "ollamatrace.attribute."
+OWN: Final = "ollamatrace.attribute."
+"""What a program's own attributes begin with that would be taken for something else."""
+MEANT: Final = "ollamatrace.own"
+"""The names of its own attributes that are for the server, and no field of the record."""
+"""Under it is an attribute of a program's own whose plain name means something else here."""
 _FINISH: Final = "gen_ai.response.finish_reasons"
+_REASONING: Final = "gen_ai.usage.reasoning.output_tokens"
 _ASKED: Final = "gen_ai.request.model"
 _PROVIDERS: Final = ("gen_ai.provider.name", "mlflow.llm.provider", "gen_ai.system")
 _SESSIONS: Final = ("ollamatrace.session", "session.id", "gen_ai.conversation.id")
 _USERS: Final = ("ollamatrace.user", "user.id")
+_ANSWER: Final = "ollama."
+"""How attributes begin that are fields of an answer through Ollama's own client."""
 _CHUNK: Final = "mlflow.chunk.item."
 # What has a field of its own in a record, or can be had from one.
 _MAPPED: Final = frozenset(
@@ -48,7 +56,6 @@ _MAPPED: Final = frozenset(
 _OF_CALL: Final = frozenset(
     {
         "gen_ai.provider.name",
-        "gen_ai.usage.reasoning.output_tokens",
         _ASKED,
         _FINISH,
     }
@@ -59,6 +66,7 @@ _OURS: Final = frozenset(
         "ollamatrace.links",
         "ollamatrace.metadata",
         FORM,
+        _REASONING,
         "ollamatrace.session",
         "ollamatrace.status",
         "ollamatrace.status_message",
@@ -69,7 +77,16 @@ _OURS: Final = frozenset(
         "ollamatrace.warnings",
     }
 )
-_TAG: Final = "mlflow.traceTag."
+# What is left out here, and nothing is read from it: it may be said to the server as well.
+_FOR_SERVER: Final = frozenset(
+    {
+        "mlflow.chat.tools",
+        "mlflow.llm.cost",
+        "mlflow.message.format",
+        _REASONING,
+    }
+)
+_READ: Final = (_MAPPED - _FOR_SERVER).union(_PROVIDERS, _SESSIONS, _USERS)
 
 
 def decode(info: Mapping[str, Any], spans: list[Any]) -> Trace | None:
@@ -93,6 +110,27 @@ def decode(info: Mapping[str, Any], spans: list[Any]) -> Trace | None:
     return trace
 
 
+def is_read(name: str, *, of_call: bool, native: bool) -> bool:
+    """Whether an attribute of this name, of a span of ours, is taken for a field of the record.
+
+    Args:
+        name: The attribute's name.
+        of_call: The span is a call through a client.
+        native: It is one through Ollama's own client.
+    """
+    return (
+        name in _READ
+        or name.startswith("ollamatrace.")
+        or (of_call and name in _OF_CALL)
+        or (native and name.startswith(_ANSWER))
+    )
+
+
+def is_left_out(name: str) -> bool:
+    """Whether `decode` passes over an attribute of this name, of a span of ours."""
+    return name in _FOR_SERVER or name.startswith(TAG)
+
+
 def started_ns(info: Mapping[str, Any]) -> int:
     """When the trace began, as its info says; 0 if it does not."""
     moment = info.get("request_time")
@@ -105,10 +143,12 @@ def started_ns(info: Mapping[str, Any]) -> int:
 def _record(span: Mapping[str, Any], trace_id: str) -> SpanRecord:
     found = plain_attributes(span.get("attributes"))
     ours = _END in found
+    named = [name for name in as_list(found.pop(MEANT, None)) if isinstance(name, str)]
+    meant = {name: found.pop(name) for name in named if name in found}
     status = _status(span, found)
     inputs, outputs = found.get("mlflow.spanInputs"), found.get("mlflow.spanOutputs")
     provider = _first(found, _PROVIDERS)
-    attributes = _own_attributes(found, inputs, of_call=provider is not None, ours=ours)
+    attributes = meant | _own_attributes(found, inputs, of_call=provider is not None, ours=ours)
     if ours:
         inputs, outputs = restored(inputs, outputs, found)
     start_ns = int(span.get("start_time_unix_nano") or span.get("start_time") or 0)
@@ -172,11 +212,11 @@ def _own_attributes(
     attributes: dict[str, Any] = {}
     for name, value in found.items():
         own = ours and (name in _OURS or (of_call and name in _OF_CALL))
-        if name.startswith(_OWN) and ours:
-            attributes[name.removeprefix(_OWN)] = value
-        elif own or name in _MAPPED or name.startswith(_TAG):
+        if name.startswith(OWN) and ours:
+            attributes[name.removeprefix(OWN)] = value
+        elif own or name in _MAPPED or name.startswith(TAG):
             continue
-        elif native and name.startswith("ollama."):
+        elif native and name.startswith(_ANSWER):
             continue  # fields of the answer
         elif name not in given or (not ours and given[name] != value):
             attributes[name] = value
@@ -258,10 +298,12 @@ def _apply(info: Mapping[str, Any], trace: Trace) -> None:
     root = trace.root
     session = _said(metadata.get("mlflow.trace.session"), [s.session for s in trace.spans])
     user = _said(metadata.get("mlflow.trace.user"), [s.user for s in trace.spans])
-    new_tags = _later(tags, root.tags)
+    on_spans = _tags_on_spans(trace)
+    new_tags = _later(tags, {**on_spans, **root.tags})
     new_metadata = _later(metadata, root.metadata)
     name = _text(tags.get("mlflow.traceName"))
-    if name and root.parent_id is None and not _same(root.name, name):
+    known_names = (root.name, on_spans.get(NAME_TAG))
+    if name and root.parent_id is None and not any(_same(one, name) for one in known_names):
         root.name = name
     for record in trace.spans:
         if session is not None:
@@ -270,6 +312,16 @@ def _apply(info: Mapping[str, Any], trace: Trace) -> None:
             record.user = user
         record.tags = {**record.tags, **new_tags}
         record.metadata = {**record.metadata, **new_metadata}
+
+
+def _tags_on_spans(trace: Trace) -> dict[str, str]:
+    """Tags that the server made of attributes of a program's own: these stay what they were."""
+    return {
+        name.removeprefix(TAG): str(value)
+        for record in trace.spans
+        for name, value in record.attributes.items()
+        if name.startswith(TAG)
+    }
 
 
 def _said(text: Any, known: list[str | None]) -> str | None:

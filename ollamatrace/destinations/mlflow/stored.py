@@ -42,7 +42,8 @@ def hex_id(value: Any, digits: int) -> str | None:
 
 def _pairs(pairs: Any) -> dict[str, Any]:
     listed = map(as_dict, as_list(pairs))
-    return {str(pair.get("key")): _plain(pair.get("value")) for pair in listed}
+    # The server leaves out an empty key.
+    return {str(pair.get("key") or ""): _plain(pair.get("value")) for pair in listed}
 
 
 def _plain(value: Any) -> Any:

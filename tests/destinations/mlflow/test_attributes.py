@@ -262,9 +262,10 @@ def test_an_own_attribute_that_the_server_would_refuse_is_put_aside(name, value)
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("session.id", "s" * 250),
         ("gen_ai.operation.name", "chat"),
+        ("gen_ai.request.model", "m"),
         ("mlflow.llm.cost", {"total_cost": 0.5}),
+        ("mlflow.chat.tools", []),
         ("mlflow.traceTag.env", "dev"),
         ("mlflow.traceTag.mlflow.traceName", "n"),
     ],
@@ -274,5 +275,50 @@ def test_an_own_attribute_that_means_something_to_the_server_goes_there(name, va
     assert made[name] == value
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gen_ai.provider.name",
+        "gen_ai.system",
+        "mlflow.spanInputs",
+        "mlflow.spanOutputs",
+        "ollamatrace.anything",
+        "ollamatrace.attribute.a",
+        "ollamatrace.status",
+    ],
+)
+def test_an_own_attribute_with_the_name_of_a_field_is_put_aside(name):
+    record = a_record(provider=None, inputs=None, outputs=None, attributes={name: "x"})
+    made = attributes(record)
+    assert name not in made
+    assert made[f"ollamatrace.attribute.{name}"] == "x"
+
+
+def test_an_own_attribute_of_a_call_with_the_name_of_a_field_is_put_aside():
+    own = {"gen_ai.request.model": "x", "messages": "x", "ollama.done": "x"}
+    inputs, outputs = {"messages": []}, {"message": {"content": "hi"}}
+    made = attributes(a_record(provider="ollama", inputs=inputs, outputs=outputs, attributes=own))
+    assert not own.keys() & made.keys()
+    assert {name: made[f"ollamatrace.attribute.{name}"] for name in own} == own
+
+
 def test_a_long_name_is_cut_for_the_trace():
     assert attributes(a_record(name="n" * 5000))["mlflow.traceTag.mlflow.traceName"] == "n" * 4096
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("gen_ai.conversation.id", "s"),
+        ("mlflow.chat.tokenUsage", {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}),
+        ("mlflow.llm.model", "m"),
+        ("mlflow.llm.provider", "p"),
+        ("session.id", "s"),
+        ("user.id", "u"),
+    ],
+)
+def test_what_a_program_says_to_the_server_reaches_it(name, value):
+    record = a_record(provider=None, inputs=None, outputs=None, attributes={name: value})
+    made = attributes(record)
+    assert made[name] == value
+    assert made["ollamatrace.own"] == [name]

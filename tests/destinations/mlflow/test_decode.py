@@ -17,7 +17,53 @@ def lines(records):
     return [json.loads(record.line()) for record in sorted(records, key=lambda one: one.start_ns)]
 
 
+TAKEN = {
+    "gen_ai.conversation.id": "x",
+    "gen_ai.provider.name": "x",
+    "gen_ai.system": "x",
+    "gen_ai.usage.reasoning.output_tokens": 9,
+    "messages": "x",
+    "mlflow.chat.tokenUsage": {"input_tokens": 9},
+    "mlflow.chat.tools": [],
+    "mlflow.llm.cost": {"total_cost": 0.5},
+    "mlflow.llm.model": "x",
+    "mlflow.llm.provider": "x",
+    "mlflow.message.format": "x",
+    "mlflow.spanInputs": "x",
+    "mlflow.spanLogLevel": 3,
+    "mlflow.spanOutputs": "x",
+    "mlflow.spanType": "x",
+    "mlflow.traceRequestId": "x",
+    "mlflow.traceTag.env": "x",
+    "ollama.done": "x",
+    "ollamatrace.anything": "x",
+    "ollamatrace.attribute.a": "x",
+    "ollamatrace.attribute.ollamatrace.attribute.a": "x",
+    "ollamatrace.end_reason": "x",
+    "ollamatrace.links": ["x"],
+    "ollamatrace.metadata": {"x": "x"},
+    "ollamatrace.native": {"call": "chat"},
+    "ollamatrace.session": "x",
+    "ollamatrace.status": "CANCELLED",
+    "ollamatrace.status_message": "x",
+    "ollamatrace.tags": {"x": "x"},
+    "ollamatrace.timing": {"chunks": 9},
+    "ollamatrace.usage": {"input_tokens": 9},
+    "ollamatrace.user": "x",
+    "ollamatrace.warnings": ["x"],
+    "session.id": "x",
+    "user.id": "x",
+}
+"""Attributes of a program's own with names that mean something to the server or here."""
 RECORDS = {
+    "names of fields": span(
+        attributes=TAKEN, input_content=Content(None), output_content=Content(None)
+    ),
+    "names of fields in a call": call(
+        attributes={**TAKEN, "gen_ai.request.model": "x", "gen_ai.response.finish_reasons": ["x"]}
+    ),
+    "a manual span with usage": span(usage=Usage(5, 7, 12, None, 3), model="m"),
+    "empty keys": span(input_content=Content({"": {"": 1}}), attributes={"": 1, "a": {"": 2}}),
     "manual": span(attributes={"foo": "bar", "n": 1, "model": "m", "gen_ai.x": 1}),
     "call": call(),
     "error": call(
@@ -58,6 +104,15 @@ async def test_what_we_wrote_comes_back_whole(open_channel, record):
     channel.send([record], no_pause)
     trace = await channel.get(TRACE)
     assert lines(trace.spans) == lines([record])
+
+
+async def test_tags_that_the_server_made_of_own_attributes_stay_attributes(mlflow, open_channel):
+    own = {"mlflow.traceTag.env": "dev", "mlflow.traceTag.mlflow.traceName": "other"}
+    records = [span(1), span(2, parent_id=f"{1:016x}", attributes=own)]
+    channel = open_channel()
+    channel.send(records, no_pause)
+    mlflow.infos[f"tr-{TRACE}"]["tags"].update({"env": "dev", "mlflow.traceName": "other"})
+    assert lines((await channel.get(TRACE)).spans) == lines(records)
 
 
 async def test_a_tree_comes_back_in_the_order_of_its_starts(open_channel):
@@ -190,6 +245,11 @@ def test_ids_in_any_notation(value, digits):
 def test_a_base64_id_that_looks_like_hex_is_none():
     assert hex_id("ASNFZ4mrze8BI0VniavN4Q==", 32) == "0123456789abcdef0123456789abcde1"
     assert hex_id("tr-" + "a" * 32, 32) == "a" * 32
+
+
+def test_an_empty_key_that_the_server_leaves_out():
+    inner = {"kvlist_value": {"values": [{"value": {"int_value": "1"}}]}}
+    assert plain_attributes([{"value": inner}]) == {"": {"": 1}}
 
 
 def test_texts_that_are_no_json_stay():
