@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
 QUESTION: Final = "What is the capital of France?"
@@ -41,8 +42,8 @@ class Calls(Protocol):
     """One method a call; each does nothing before its call, so that each step has its span."""
 
     @property
-    def can_think(self) -> bool:
-        """Whether there is a model for `think`."""
+    def think(self) -> Callable[[], None] | None:
+        """Have a model think before it answers, and read both piece by piece, if one can."""
         ...
 
     def chat(self) -> None:
@@ -51,10 +52,6 @@ class Calls(Protocol):
 
     def stream(self) -> None:
         """Ask it again and read the answer piece by piece."""
-        ...
-
-    def think(self) -> None:
-        """Have it think before it answers, and read both piece by piece."""
         ...
 
     def ask_for_tool(self) -> ToolCall | None:

@@ -38,8 +38,11 @@ class Step:
     run: Callable[[Calls], None]
     refused: bool = False
     """Whether the call is one that the server must refuse."""
-    thinking: bool = False
-    """Whether it is left out where no model can think."""
+
+
+def _think(client: Calls) -> None:
+    if client.think is not None:  # else the step is left out
+        client.think()
 
 
 def _tool_call(client: Calls) -> None:
@@ -58,7 +61,7 @@ def _tool_call(client: Calls) -> None:
 STEPS: Final = (
     Step("chat", lambda client: client.chat()),
     Step("streamed", lambda client: client.stream()),
-    Step("thinking", lambda client: client.think(), thinking=True),
+    Step("thinking", _think),
     Step("tool call", _tool_call),
     Step("JSON schema", lambda client: client.structured()),
     Step("embeddings", lambda client: client.embed()),
@@ -79,7 +82,7 @@ def demo(
             raise ConfigError("nothing would be traced: OLLAMATRACE_DISABLED is set")
         screen.note(f"{target.why}.")
         client = target.connect(tracer)
-        steps = [step for step in STEPS if client.can_think or not step.thinking]
+        steps = [step for step in STEPS if client.think or step.run is not _think]
         titles = [step.title for step in steps]
         try:
             with session(_SESSION), tracer.span("demo", kind="AGENT") as root:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import ollama
@@ -43,9 +44,9 @@ class OllamaCalls:
         self._recorded = recorded
 
     @property
-    def can_think(self) -> bool:
-        """Whether there is a model for `think`."""
-        return self._thinker is not None
+    def think(self) -> Callable[[], None] | None:
+        """Have a model think before it answers, and read both piece by piece, if one can."""
+        return None if self._thinker is None else self._think
 
     def chat(self) -> None:
         """Ask a question."""
@@ -59,8 +60,7 @@ class OllamaCalls:
         for _ in self._client.chat(self._model, messages, stream=True, options=options):
             pass
 
-    def think(self) -> None:
-        """Have it think before it answers, and read both piece by piece."""
+    def _think(self) -> None:
         messages = [{"role": "user", "content": calls.QUESTION}]
         options = self._options(48)
         for _ in self._client.chat(

@@ -27,6 +27,9 @@ class OpenAICalls:
         model: The name of its model.
     """
 
+    think = None
+    """Such a small model does not think."""
+
     def __init__(self, tracer: Tracer, url: str, model: str) -> None:
         # A proxy of the environment is not for a server on this machine.
         self._http = openai.DefaultHttpxClient(trust_env=False)
@@ -39,11 +42,6 @@ class OpenAICalls:
         )
         self._client = TracedClient(client, tracer=tracer)
         self._model = model
-
-    @property
-    def can_think(self) -> bool:
-        """Such a small model does not."""
-        return False
 
     def chat(self) -> None:
         """Ask a question."""
@@ -63,14 +61,6 @@ class OpenAICalls:
         )
         for _ in stream:
             pass
-
-    def think(self) -> None:
-        """Not with this model.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError
 
     def ask_for_tool(self) -> ToolCall | None:
         """Ask something that wants a tool; ``None`` where the model just talks."""

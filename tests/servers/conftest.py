@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ollamatrace import Tracer
 from ollamatrace.cli.replay import ReplayServer
 from tests.servers import golden
 from tests.servers.mlflow_server import PYTHON, MlflowServer, Reader
@@ -75,3 +76,10 @@ def model_server():
     """A server that answers as the one did with which the golden files were made."""
     with ReplayServer(golden.exchanges(), pace=0) as server:
         yield server
+
+
+@pytest.fixture
+def tracer(mlflow_server, experiment):
+    """A tracer whose spans go to the server, to an experiment of the test's own."""
+    with Tracer(mlflow_server.url, experiment=experiment) as tracer:
+        yield tracer

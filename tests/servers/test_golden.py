@@ -45,12 +45,11 @@ def test_the_trace_is_as_autologs(name, mlflow_server, model_server, experiment)
 
 
 def test_every_improvement_is_one_somewhere():
-    if made != set(golden.names()):
-        pytest.skip("not all the calls were made in this run")
     everything = set()
     for kind in ("CHAT_MODEL", "LLM", "EMBEDDING"):
         for failed in (True, False):
             everything |= set(improvements(kind, failed=failed))
-    assert everything == met | set(ELSEWHERE)
-    assert not met & set(ELSEWHERE)
-    assert older.met == set(VERSIONS)
+    assert met <= everything - set(ELSEWHERE)
+    if made == set(golden.names()):  # else they were not all asked for in this run
+        assert everything == met | set(ELSEWHERE)
+        assert older.met == set(VERSIONS)

@@ -29,12 +29,6 @@ STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 @pytest.fixture
-def tracer(mlflow_server, experiment):
-    with Tracer(mlflow_server.url, experiment=experiment) as tracer:
-        yield tracer
-
-
-@pytest.fixture
 def ask(tracer, bare):
     client = TracedClient(bare, tracer=tracer)
 

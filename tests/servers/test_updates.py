@@ -30,12 +30,6 @@ SAID = {
 
 
 @pytest.fixture
-def tracer(mlflow_server, experiment):
-    with Tracer(mlflow_server.url, experiment=experiment) as tracer:
-        yield tracer
-
-
-@pytest.fixture
 def ask(tracer, model_server):
     with openai.OpenAI(base_url=model_server.url + "/v1", api_key="x", max_retries=0) as bare:
         client = TracedClient(bare, tracer=tracer)
