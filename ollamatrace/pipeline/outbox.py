@@ -140,9 +140,9 @@ class Outbox:
             return None
 
     def _keep_now(self) -> None:
-        """Write what could not be written before, as far as it is not on its way."""
+        """Write what could not be written before, as far as nothing of it has been sent."""
         with self._lock:
-            waiting = [one for one in self._parcels if one.place is None and one.records]
+            waiting = [one for one in self._parcels if one.place is None and one.is_whole]
         for parcel in waiting:
             data = b"".join([record.line() + b"\n" for record in parcel.records or ()])
             with self._lock:

@@ -47,6 +47,11 @@ class Parcel:
             if not isinstance(record, SpanRecord)
         }
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is in memory, and nothing of it has arrived or been dropped."""
+        return self.records is not None and len(self.left) == len(self.records)
+
     def spans(self, indices: Iterable[int]) -> list[int]:
         """Those of `indices` that the account counts."""
         return [] if self.batch is None else [one for one in indices if one not in self._updates]

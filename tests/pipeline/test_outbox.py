@@ -803,5 +803,28 @@ def test_what_found_no_room_on_disk_is_written_when_there_is_some(server, tracer
     assert balanced(tracer.flush()).delivered == 4
 
 
+def test_what_has_arrived_in_part_is_not_written_any_more(server, tracer, monkeypatch):
+    arrived = []
+
+    def send(records, pause):
+        names = [record.name for record in records]
+        if len(names) > 1 and not arrived:
+            raise Refused("422: not together")
+        if "bad" in names and server.denies:
+            raise Denied("401")
+        arrived.extend(names)
+
+    server.send = send
+    server.denies = True
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "append", no_space)
+        end_spans(tracer, "good", "bad")
+        until(lambda: tracer.stats().destinations[server.url].delivered == 1)
+    end_spans(tracer, "more")
+    until(lambda: balanced(tracer.stats()).spooled == 1)
+    server.denies = False
+    until(lambda: balanced(tracer.flush()).delivered == 3)
+
+
 def no_space(self, lines):
     raise OSError(28, "No space left on device")
