@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ollamatrace import guard
+from ollamatrace.destinations.mlflow.accepted import NAME_TAG
 from ollamatrace.destinations.mlflow.answers import Missing
 from ollamatrace.destinations.mlflow.api import Api
 from ollamatrace.destinations.mlflow.info import updated_info
@@ -20,7 +21,6 @@ _FEW: Final = 3
 """As many are posted one after the other."""
 _THREADS: Final = 4
 _TRIES: Final = 3
-_NAME_TAG: Final = "mlflow.traceName"
 _TOLD: Final = ("request_time", "state", "request_preview", "response_preview")
 
 
@@ -105,7 +105,7 @@ class Infos:
         """
         tags = dict(update.tags)
         if update.name is not None:
-            tags[_NAME_TAG] = update.name
+            tags[NAME_TAG] = update.name
         try:
             for key, value in tags.items():
                 self._api.patch(f"{TRACES}/{trace_id}/tags", {"key": key, "value": value})

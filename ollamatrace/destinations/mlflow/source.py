@@ -10,9 +10,8 @@ import getpass
 import sys
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
-from ollamatrace.settings import Access
+from ollamatrace.settings import Access, without_credentials
 
 _REMOTE: Final = "[remote "
 _MAX_BYTES: Final = 10 * 1024 * 1024
@@ -91,12 +90,7 @@ def _address(folder: Path) -> str:
         if text.startswith("["):
             in_remote = text.startswith(_REMOTE)
         elif in_remote and text.partition("=")[0].strip() == "url":
-            return _without_credentials(text.partition("=")[2].strip().strip('"'))
+            address = text.partition("=")[2].strip().strip('"')
+            # git@host:path names no secret.
+            return without_credentials(address) if "://" in address else address
     return ""
-
-
-def _without_credentials(address: str) -> str:
-    parts = urlsplit(address)
-    if not parts.scheme or "@" not in parts.netloc:
-        return address  # git@host:path names no secret
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
