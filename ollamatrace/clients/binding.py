@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from ollamatrace.tracer import Tracer, registry
@@ -19,31 +19,52 @@ class Binding:
         original: The caller's own client; the reference keeps its connections open.
         explicit: The tracer that was asked for; ``None``: the one that fits, at each call.
         name: What its spans are called instead of their usual names.
+        include_usage: Whether streams are asked for token counts.
         provider: Who answers, if the answer itself does not say.
+        is_async: Whether its methods are coroutines.
         sentinels: The types of the SDK that mean "not given".
+        sends_files: Whether it takes functions and paths, and sends what they stand for.
     """
 
     original: Any
     explicit: Tracer | None
     name: str | None
+    include_usage: bool
     provider: str
+    is_async: bool
     sentinels: frozenset[type]
+    sends_files: bool
 
     def tracer(self) -> Tracer | None:
         """The tracer that a call made here and now would use."""
         return self.explicit or registry.resolve()
 
 
-def bind(client: Any, explicit: Tracer | None, name: str | None) -> Binding:
+def bind(
+    client: Any, explicit: Tracer | None, name: str | None, *, include_usage: bool, is_async: bool
+) -> Binding:
     """Make the binding for a caller's client, as its class and address say."""
-    return Binding(client, explicit, name, _provider(client), _sentinels())
+    native = is_ollama(client)
+    provider = "ollama" if native else _provider(client)
+    return Binding(
+        client, explicit, name, include_usage, provider, is_async, _sentinels(), sends_files=native
+    )
+
+
+def rebound(binding: Binding, client: Any) -> Binding:
+    """The binding for a copy of a client, which may have another address."""
+    provider = binding.provider if is_ollama(client) else _provider(client)
+    return replace(binding, original=client, provider=provider)
+
+
+def is_ollama(client: object) -> bool:
+    """Whether it is a client of the package `ollama`, or of a subclass of one."""
+    kinds = type(client).__mro__
+    return any(kind.__module__.partition(".")[0] == "ollama" for kind in kinds)
 
 
 def _provider(client: Any) -> str:
-    kinds = type(client).__mro__
-    if any(kind.__module__.partition(".")[0] == "ollama" for kind in kinds):
-        return "ollama"
-    if any("Azure" in kind.__name__ for kind in kinds):
+    if any("Azure" in kind.__name__ for kind in type(client).__mro__):
         return "azure.ai.openai"
     url = getattr(client, "base_url", None)
     return "ollama" if getattr(url, "port", None) == _OLLAMA_PORT else "openai"

@@ -6,128 +6,193 @@
 
 from __future__ import annotations
 
-import inspect
+import sys
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from ollamatrace.clients.answers import Channel, Facts, Merger
+from ollamatrace.clients.answers import Facts
+from ollamatrace.clients.assembly import Assembly, Part
 from ollamatrace.clients.binding import Binding
-from ollamatrace.clients.chunks import CHUNK_EVENT_BYTES, MOST_EVENTS, Came, ChunkEvents
+from ollamatrace.clients.body import Body
+from ollamatrace.clients.chunks import CHUNK_EVENT_BYTES, MOST_EVENTS
 from ollamatrace.clients.endpoints import Endpoint
 from ollamatrace.clients.forms import form_of
+from ollamatrace.clients.raw import content_of, traced_response
 from ollamatrace.clients.streams import traced_stream
-from ollamatrace.clients.tools import as_sent
-from ollamatrace.context import span_var
 from ollamatrace.guard import shielded
 from ollamatrace.ids import process
-from ollamatrace.pipeline.pause import Pause
-from ollamatrace.records import Content, SpanRecord, answer_snapshot, content_of, plain, snapshot
-from ollamatrace.spans import Span
+from ollamatrace.records import SpanRecord, answer_snapshot, snapshot
+from ollamatrace.spans import Span, is_cancellation
 from ollamatrace.tracer import Tracer
 
-_SECRET: Final = frozenset({"extra_headers", "api_key"})
 _PART_CHUNKS: Final = 64
 _CHUNK_BYTES: Final = 2048
 """About what one chunk takes as an object of the SDK."""
 
-_Chunk = tuple[int, Any]
-"""When a chunk came, on the performance counter, and the chunk."""
+Reads = Literal["answer", "chunks", "events", "body"]
+"""What the program reads: a whole answer; the chunks of a stream as objects of the SDK; the bytes
+of an event stream, or of another body."""
 
 
 class Call(Span):
     """The span of one call of a model."""
 
     __slots__ = (
+        "_assembly",
         "_binding",
-        "_chunks",
-        "_count",
-        "_endpoint",
-        "_events_of_chunks",
-        "_first",
+        "_body",
+        "_during",
         "_handed_over",
-        "_merger",
-        "_raw",
+        "_hides_counts",
+        "_parts",
+        "_reads",
+        "endpoint",
     )
 
     def __init__(self, tracer: Tracer, name: str, endpoint: Endpoint, binding: Binding) -> None:
         super().__init__(tracer, name, endpoint.kind)
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._binding = binding
-        self._chunks: list[_Chunk] = []
-        self._count: int | None = None
-        """How many chunks were received; ``None`` if it is no stream."""
+        self._reads: Reads = "answer"
+        self._parts: list[Part] = []
         self._handed_over = 0
         """How many of them have gone to the worker."""
-        self._merger: Merger | None = None
-        self._events_of_chunks: ChunkEvents | None = None
-        self._first: dict[str, int] = {}
-        """When the first token and the first answer token came, by field of `Timing`."""
-        self._raw: tuple[bytes, Any] | None = None
+        self._assembly: Assembly | None = None
+        self._body: Body | None = None
+        self._hides_counts = False
+        self._during = 0
+        """The exception that was being handled, by its id, when the program got a stream."""
 
     # On the caller's thread
 
     def is_running(self, binding: Binding, endpoint: Endpoint) -> bool:
         """Whether it is such a call of that client and has not returned."""
-        same = self._endpoint.operation == endpoint.operation
-        return same and self._binding is binding and not self.ended
+        return self.endpoint is endpoint and self._binding is binding and not self.ended
 
-    def take_inputs(self, given: dict[str, Any]) -> None:
-        """Keep the arguments as they are now."""
+    def take_inputs(self, given: dict[str, Any], *, hides_counts: bool) -> None:
+        """Keep the arguments as they are now.
+
+        Args:
+            given: What is sent.
+            hides_counts: Whether the program is not to get the chunk with the token counts, which
+                it did not ask for.
+        """
+        self._hides_counts = hides_counts
         limit = self.owner.capture.max_leaf_bytes
         self._inputs = snapshot(given, limit, exclude_unset=True)
 
     @shielded
     def succeed(self, result: Any) -> Any:
-        """Take what the SDK gave; returns the traced stream that the program gets, if it is one."""
+        """Take what the SDK gave; returns the object that the program gets instead, if any."""
         self.leave()
         form = form_of(result)
         if form == "stream":
-            self._count = 0
-            return traced_stream(result, self)
+            return self.parsed(result)
         if form == "raw":
-            self._take_raw(result)
+            return self._respond(result)
+        if form == "binary":
+            self._take(result.response, None)
         else:
             take = snapshot if self.kind == "EMBEDDING" else answer_snapshot
             self._outputs = take(result, self.owner.capture.max_leaf_bytes)
         self.end()
         return None
 
+    def parsed(self, stream: Any) -> Any:
+        """Listen to a stream of the SDK; returns the one that the program gets."""
+        self._reads, self._body = "chunks", None
+        self._during = id(sys.exception())
+        return traced_stream(stream, self)
+
+    def _respond(self, response: Any) -> Any:
+        if self._take(response.http_response, getattr(response, "_cast_to", None)):
+            self.end()
+            return None
+        self._during = id(sys.exception())
+        return traced_response(response, self)
+
+    def _take(self, http: Any, answer_type: Any) -> bool:
+        """Begin with the body of an HTTP response; says whether it is there already."""
+        kind = http.headers.get("content-type") or ""
+        body = Body(kind, answer_type, self.owner.capture.max_leaf_bytes)
+        self._body, self._reads = (None, "events") if body.is_event_stream else (body, "body")
+        content = content_of(http)
+        if content is not None:
+            self.piece(content)
+        return content is not None
+
     @shielded
     def raised(self, error: BaseException) -> None:
         """The call itself raised."""
-        self.leave()
-        self.fail(error)
+        if isinstance(error, GeneratorExit):  # maybe the garbage collector's: see `abandon`
+            self._end("CANCELLED", "cancelled", error)
+        else:
+            self.leave()
+            self.fail(error)
 
-    def chunk(self, item: Any) -> None:
-        """Keep a chunk, by reference, and when it came."""
-        self._chunks.append((time.perf_counter_ns(), item))
-        if not len(self._chunks) % _PART_CHUNKS:
+    def chunk(self, item: Any) -> bool:
+        """Keep a chunk, by reference, and when it came; says whether it is to be hidden."""
+        self._parts.append((time.perf_counter_ns() - self._begun, item))
+        if not len(self._parts) % _PART_CHUNKS:
             self._hand_over()
+        return self._hides_counts and bool(_is_counts_only(item))
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether the program reads bytes, which nobody has parsed."""
+        return self._reads in {"events", "body"} and not self.ended
+
+    @shielded
+    def piece(self, data: bytes) -> None:
+        """Keep a piece of a body."""
+        if self._body is not None:
+            self._body.add(data)
+        elif self._reads == "events":
+            self.chunk(data)
+
+    @shielded
+    def exhausted(self) -> None:
+        """What the program reads has come to its end."""
+        self.end("OK", "returned" if self._reads == "body" else "exhausted")
+
+    @shielded
+    def failed(self, error: BaseException) -> None:
+        """Reading raised."""
+        if isinstance(error, GeneratorExit):  # the program's own generator around it is closed
+            self._end("OK", "closed", None)  # maybe by the garbage collector: see `abandon`
+        else:
+            self.fail(error)
+
+    @shielded
+    def closed(self) -> None:
+        """The program closed what it reads, maybe because of an exception that goes through it."""
+        error = sys.exception()
+        if error is None or id(error) == self._during or not is_cancellation(error):
+            read = self._parts or self._handed_over or (self._body is not None and self._body.size)
+            self.end("OK", "closed" if read or self._reads == "chunks" else "abandoned")
+        else:
+            self.failed(error)
+
+    @shielded
+    def dropped(self) -> None:
+        """Nobody holds any more what there was to read."""
+        self.abandon()
 
     @shielded
     def _hand_over(self) -> None:
         if process.generation == self._generation and not self.ended:
-            while len(self._chunks) >= _PART_CHUNKS:
-                part = _Part(self, self._chunks[:_PART_CHUNKS])
-                if not self.owner.pipeline.put(part, _CHUNK_BYTES * _PART_CHUNKS, spans=0):
+            while len(self._parts) >= _PART_CHUNKS:
+                part = _Handed(self, self._parts[:_PART_CHUNKS])
+                if not self.owner.pipeline.put(part, _weight(part.parts), spans=0):
                     return  # no room now: they stay here, and are offered again
-                del self._chunks[:_PART_CHUNKS]
+                del self._parts[:_PART_CHUNKS]
                 self._handed_over += _PART_CHUNKS
 
-    @shielded
-    def _take_raw(self, result: Any) -> None:
-        http = result.http_response
-        if getattr(http, "is_stream_consumed", False):
-            self._raw = http.content, getattr(result, "_cast_to", None)
-        else:
-            self.warn("the body of a response that is read by the program is not recorded")
-
     def _size(self) -> int:
-        raw = 0 if self._raw is None else len(self._raw[0])
         # Chunks that found no room before are held anyway: they are let in with the span.
-        here = _CHUNK_BYTES * min(len(self._chunks), _PART_CHUNKS)
-        return super()._size() + raw + here + self._event_size()
+        here = _weight(self._parts[:_PART_CHUNKS])
+        body = 0 if self._body is None else self._body.size
+        return super()._size() + body + here + self._event_size()
 
     def _event_size(self) -> int:
         if not self.owner.capture.stream_events:
@@ -136,60 +201,33 @@ class Call(Span):
 
     # On the worker
 
-    def merge(self, chunks: list[_Chunk]) -> None:
-        """Put the next chunks to those before."""
-        merger = self._merger = self._merger or self._endpoint.answer.merger()
-        events = self._events_of_chunks
-        if events is None and self.owner.capture.stream_events:
-            events = self._events_of_chunks = ChunkEvents(self.owner.capture.max_leaf_bytes)
-        self._count = (self._count or 0) + len(chunks)
-        pause = Pause()
-        came: list[Came] = []
-        for time_ns, item in chunks:
-            since_ns = time_ns - self._begun
-            dumped = _dumped(item)
-            channel = None if dumped is None else _merged(merger, dumped)
-            if channel is not None:
-                self._first.setdefault("first_token_ns", since_ns)
-            if channel == "answer":
-                self._first.setdefault("first_answer_ns", since_ns)
-            if events is not None:
-                came.append((self._start_ns + since_ns, item if dumped is None else dumped))
-            pause()
-        if events is not None:
-            events.add(came)
+    def assemble(self, parts: list[Part]) -> Assembly:
+        """Put the next parts of a stream to those before."""
+        if self._assembly is None:
+            self._assembly = Assembly(self.endpoint.answer, self.owner.capture, self._start_ns)
+        self._assembly.add(parts)
+        return self._assembly
 
     def finish(self) -> SpanRecord:
         """Make the record: merge what is left, read the answer."""
         record = super().finish()
         record.model = _asked(record.inputs)
         record.provider = self._binding.provider
-        if self._count is not None:
-            self._finish_stream(record)
-        elif self._raw is not None:
-            record.output_content = _body(*self._raw) or record.output_content
+        if self._reads in {"chunks", "events"}:
+            parts, self._parts = self._parts, []
+            self.assemble(parts).give(record)
+        elif self._body is not None:
+            self._body.give(record)
         self._read_answer(record)
         return record
-
-    def _finish_stream(self, record: SpanRecord) -> None:
-        self.merge(self._chunks)
-        self._chunks = []
-        for name, value in {**self._first, "chunks": self._count}.items():
-            setattr(record.timing, name, value)
-        if self._events_of_chunks is not None:
-            self._events_of_chunks.give(record)
-        merged = _result(self._merger) if self._merger is not None and self._count else None
-        if merged is not None:
-            taken = plain(merged, self.owner.capture.max_leaf_bytes)
-            record.output_content = content_of(taken, record.warnings)
 
     @shielded
     def _read_answer(self, record: SpanRecord) -> None:
         facts = Facts()
         if isinstance(record.outputs, dict):
-            facts = self._endpoint.answer.facts(record.outputs)
+            facts = self.endpoint.answer.facts(record.outputs)
         _note(record, facts)
-        complete = facts.complete if self._merger is None else self._merger.complete
+        complete = facts.complete if self._assembly is None else self._assembly.complete
         if not complete and record.end_reason in {"returned", "exhausted"}:
             record.end_reason = "incomplete"
             record.warnings.append(
@@ -198,86 +236,31 @@ class Call(Span):
             )
 
 
-class _Part:
-    """Chunks of a stream that goes on."""
+class _Handed:
+    """Parts of a stream that goes on."""
 
-    __slots__ = ("_call", "_chunks")
+    __slots__ = ("_call", "parts")
 
-    def __init__(self, call: Call, chunks: list[_Chunk]) -> None:
+    def __init__(self, call: Call, parts: list[Part]) -> None:
         self._call = call
-        self._chunks = chunks
+        self.parts = parts
 
     def finish(self) -> None:
-        self._call.merge(self._chunks)
+        self._call.assemble(self.parts)
+
+
+def _weight(parts: list[Part]) -> int:
+    return sum(len(part) if type(part) is bytes else _CHUNK_BYTES for _, part in parts)
 
 
 @shielded
-def begin(
-    binding: Binding,
-    endpoint: Endpoint,
-    name: str,
-    method: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Call | None:
-    """Begin the span of a call; ``None`` if it is not to be traced."""
-    tracer = binding.tracer()
-    if tracer is None or not tracer.enabled:
-        return None
-    current = span_var.get()
-    if isinstance(current, Call) and current.is_running(binding, endpoint):
-        return None  # the SDK's own helper calls one traced method from another
-    call = Call(tracer, binding.name or name, endpoint, binding)
-    if args:
-        kwargs = {**_named(method, args), **kwargs}
-    given = {
-        key: value
-        for key, value in kwargs.items()
-        if type(value) not in binding.sentinels and key not in _SECRET
-    }
-    if "tools" in given:
-        given["tools"] = as_sent(given["tools"])
-    call.take_inputs(given)
-    call.begin()
-    span_var.set(call)
-    return call
-
-
-def _named(method: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
-    names = list(inspect.signature(method).parameters)
-    return dict(zip(names, args, strict=False))
-
-
-@shielded
-def _dumped(chunk: Any) -> dict[str, Any] | None:
-    """A chunk as plain values; ``None``: a server may send anything, also what is no object."""
-    return chunk.model_dump(warnings=False) if hasattr(chunk, "model_dump") else None
-
-
-@shielded
-def _merged(merger: Merger, chunk: dict[str, Any]) -> Channel | None:
-    return merger.add(chunk)
-
-
-@shielded
-def _result(merger: Merger) -> dict[str, Any]:
-    return merger.result()
+def _is_counts_only(chunk: Any) -> bool:
+    return not chunk.choices and chunk.usage is not None
 
 
 def _asked(inputs: Any) -> str | None:
     asked: Any = inputs.get("model") if inputs else None
     return asked if isinstance(asked, str) else None
-
-
-@shielded
-def _body(body: bytes, answer_type: Any) -> Content:
-    """A raw body in the shape that the SDK would have given, as far as it says how."""
-    content = Content(json=body)
-    value = content.value
-    construct = getattr(answer_type, "construct", None)
-    if construct is None or not isinstance(value, dict):
-        return Content(value)
-    return Content(construct(**value).model_dump(mode="json", warnings=False))
 
 
 def _note(record: SpanRecord, facts: Facts) -> None:

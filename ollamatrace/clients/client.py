@@ -7,8 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypeVar
 
-from ollamatrace.clients.binding import Binding, bind
-from ollamatrace.clients.twin import BINDING, ollama_twin, openai_twin
+from ollamatrace.clients.binding import bind
+from ollamatrace.clients.twin import binding_of, ollama_twin, openai_twin
 from ollamatrace.errors import ConfigError
 from ollamatrace.tracer import Server, Tracer, registry
 
@@ -38,6 +38,10 @@ class TracedClient:
             and experiment share a tracer.
         experiment: The experiment that they are filed under.
         name: What the spans are called instead of their usual names.
+        include_usage: Ask the server for the token counts of streams that the program does not ask
+            for itself (``stream_options`` of OpenAI's client); the chunk that brings them is
+            recorded, and the program does not get it. Where the program reads a raw response,
+            nothing is asked for.
 
     Raises:
         TypeError: `client` is none of the four.
@@ -52,6 +56,7 @@ class TracedClient:
         server: Server = None,
         experiment: str | None = None,
         name: str | None = None,
+        include_usage: bool = False,
     ) -> C:
         """Make the twin."""
         if tracer is not None and (server is not None or experiment is not None):
@@ -60,23 +65,20 @@ class TracedClient:
             )
         if tracer is None and (server is not None or experiment is not None):
             tracer = _shared_tracer(server, experiment)
-        earlier = _binding(client)
-        if earlier is not None and tracer is None and name is None:
+        earlier = binding_of(client)
+        if earlier is not None and tracer is None and name is None and not include_usage:
             return client  # traced already, and nothing new is asked for
         original = client if earlier is None else earlier.original
         make, is_async = _maker(original)
-        twin: C = make(original, bind(original, tracer, name), is_async=is_async)
+        binding = bind(original, tracer, name, include_usage=include_usage, is_async=is_async)
+        twin: C = make(original, binding)
         return twin
 
 
 def tracer_of(client: object) -> Tracer | None:
     """The tracer that a call of `client` would use here and now; ``None`` if it is not traced."""
-    binding = _binding(client)
+    binding = binding_of(client)
     return None if binding is None else binding.tracer()
-
-
-def _binding(client: object) -> Binding | None:
-    return getattr(client, "__dict__", {}).get(BINDING)
 
 
 def _maker(client: object) -> tuple[Callable[..., Any], bool]:

@@ -1,17 +1,18 @@
-"""In which of three forms an SDK gave its answer."""
+"""In which of four forms an SDK gave its answer."""
 
 from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-Form = Literal["answer", "stream", "raw"]
+Form = Literal["answer", "stream", "raw", "binary"]
 
 _forms: Final[dict[type[Any], Form]] = {}
 
 
 def form_of(result: Any) -> Form:
-    """The form of `result`: an answer, a stream of its parts, or a response not yet parsed.
+    """The form of `result`.
 
+    An answer, a stream of its parts, a response not yet parsed, or one with a body that is no text.
     It is the same for all objects of a class, and looking for an attribute that a pydantic model
     does not have takes microseconds: so each class is looked at once.
     """
@@ -27,4 +28,6 @@ def _look_at(result: Any) -> Form:
         return "raw"
     if hasattr(result, "__next__") or hasattr(result, "__anext__"):
         return "stream"
+    if hasattr(result, "response") and hasattr(result, "iter_bytes"):
+        return "binary"
     return "answer"

@@ -3,47 +3,69 @@
 from __future__ import annotations
 
 import functools
+import inspect
+import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from ollamatrace.clients.binding import Binding
-from ollamatrace.clients.call import begin
-from ollamatrace.clients.endpoints import Endpoint
+from ollamatrace.clients.call import Call
 
 Method = Callable[..., Any]
 
 
-def traced_method(method: Method, name: str, endpoint: Endpoint, binding: Binding) -> Method:
-    """Make `method` record its calls; what it gives and raises stays as it is."""
+class Begin(Protocol):
+    """Begins the span of a call."""
+
+    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        """Give the span; ``None`` if the call is not traced. It may add to `kwargs`."""
+        ...
+
+
+def traced_method(owner: Any, method: Method, begin: Begin) -> Method:
+    """Make `method` of `owner` record its calls; what it gives and raises stays as it is."""
 
     @functools.wraps(method)
-    def traced(*args: Any, **kwargs: Any) -> Any:
-        call = begin(binding, endpoint, name, method, args, kwargs)
+    def traced(_self: Any, *args: Any, **kwargs: Any) -> Any:
+        call = begin(args, kwargs)
         if call is None:
             return method(*args, **kwargs)
         try:
             result = method(*args, **kwargs)
+            return call.succeed(result) or result
         except BaseException as error:
             call.raised(error)
             raise
-        return call.succeed(result) or result
 
-    return traced
+    return bound(owner, traced, method)
 
 
-def traced_coroutine(method: Method, name: str, endpoint: Endpoint, binding: Binding) -> Method:
+def traced_coroutine(owner: Any, method: Method, begin: Begin) -> Method:
     """Make `method`, which gives an awaitable, record its calls from when they first run."""
 
     @functools.wraps(method)
-    async def traced(*args: Any, **kwargs: Any) -> Any:
-        call = begin(binding, endpoint, name, method, args, kwargs)
+    async def traced(_self: Any, *args: Any, **kwargs: Any) -> Any:
+        call = begin(args, kwargs)
         if call is None:
             return await method(*args, **kwargs)
         try:
             result = await method(*args, **kwargs)
+            return call.succeed(result) or result
         except BaseException as error:
             call.raised(error)
             raise
-        return call.succeed(result) or result
 
-    return traced
+    if inspect.iscoroutinefunction(method):
+        return bound(owner, traced, method)
+
+    @functools.wraps(method)
+    def made(_self: Any, *args: Any, **kwargs: Any) -> Any:
+        return traced(_self, *args, **kwargs)
+
+    return bound(owner, made, method)
+
+
+def bound(owner: Any, function: Method, method: Method) -> Method:
+    """Make `function` a method of `owner`, as `method`, which it stands for, is."""
+    # The signature is the function's, to be seen without the owner.
+    function.__wrapped__ = getattr(method, "__func__", method)  # type: ignore[attr-defined]
+    return types.MethodType(function, owner)

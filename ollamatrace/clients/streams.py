@@ -8,30 +8,33 @@ from __future__ import annotations
 
 import types
 from collections.abc import AsyncGenerator, Generator
-from types import TracebackType
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, ClassVar, Protocol
 
-from ollamatrace.spans import is_cancellation
-
-_subclasses: Final[dict[type[Any], type[Any]]] = {}
+from ollamatrace.clients.raw import hear_closing
+from ollamatrace.clients.readers import reader
+from ollamatrace.clients.subclasses import Ways
 
 
 class Listener(Protocol):
-    """Hears what becomes of a stream."""
+    """Hears what becomes of a stream. None of it raises."""
 
-    def chunk(self, item: Any) -> None:
-        """The program gets `item`."""
+    def chunk(self, item: Any) -> bool:
+        """It brought `item`; says whether the program is not to get it."""
         ...
 
-    def end(self, status: Any = ..., reason: Any = ...) -> None:
-        """It is over."""
+    def exhausted(self) -> None:
+        """It was read to its end."""
         ...
 
-    def fail(self, error: BaseException) -> None:
+    def failed(self, error: BaseException) -> None:
         """It raised."""
         ...
 
-    def abandon(self) -> None:
+    def closed(self) -> None:
+        """The program closed it."""
+        ...
+
+    def dropped(self) -> None:
         """Nobody holds it any more."""
         ...
 
@@ -46,80 +49,51 @@ def traced_stream(stream: Any, listener: Listener) -> Any:
         return _TracedGenerator(stream, listener)
     if isinstance(stream, types.AsyncGeneratorType):
         return _TracedAsyncGenerator(stream, listener)
-    kind = type(stream)
-    traced: Any = object.__new__(_subclass(kind))
-    traced.__dict__ = stream.__dict__
-    traced._ollamatrace = listener  # a slot of the subclass
-    return traced
+    # The SDK's helpers read the stream, but close the response behind it.
+    hear_closing(stream, "response", listener)
+    ways = _AsyncWays if hasattr(stream, "__anext__") else _SyncWays
+    return ways.around(stream, listener)
 
 
-def _subclass(kind: type[Any]) -> type[Any]:
-    made = _subclasses.get(kind)
-    return _make_subclass(kind) if made is None else made
-
-
-def _make_subclass(kind: type[Any]) -> type[Any]:
-    ways = _AsyncWays if hasattr(kind, "__anext__") else _SyncWays
-    body = {"__slots__": ("_ollamatrace",), "__module__": kind.__module__, "__doc__": kind.__doc__}
-    made = type(kind.__name__, (ways, kind), {**body, "__qualname__": kind.__qualname__})
-    _subclasses[kind] = made
-    return made
-
-
-class _Ways:
-    """What both kinds have in common."""
-
+class _StreamWays(Ways):
     __slots__ = ()
-    _ollamatrace: Listener
-
-    def _leaving(self, error: BaseException | None) -> None:
-        if error is not None and is_cancellation(error):
-            self._ollamatrace.fail(error)
 
     def __del__(self) -> None:
-        self._ollamatrace.abandon()
+        self._ollamatrace.dropped()
 
 
-class _SyncWays(_Ways):
-    """The ways in which a stream is read and ends, in front of the SDK's own."""
+class _SyncWays(_StreamWays):
+    """The ways in which a stream is read and ends."""
 
     __slots__ = ()
 
     def __iter__(self) -> Any:
         return self
 
+    @reader
     def __next__(self) -> Any:
         listener = self._ollamatrace
-        try:
-            item = super().__next__()  # type: ignore[misc]  # of the SDK's class behind
-        except StopIteration:
-            listener.end("OK", "exhausted")
-            raise
-        except BaseException as error:
-            listener.fail(error)
-            raise
-        listener.chunk(item)
-        return item
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> Any:
-        self._leaving(error)
-        outer: Any = super()
-        return outer.__exit__(kind, error, traceback)
+        while True:
+            try:
+                item = super().__next__()  # type: ignore[misc]  # of the SDK's class behind
+            except StopIteration:
+                listener.exhausted()
+                raise
+            except BaseException as error:
+                listener.failed(error)
+                raise
+            if not listener.chunk(item):
+                return item
 
     def close(self) -> Any:
         try:
             outer: Any = super()
             return outer.close()
         finally:
-            self._ollamatrace.end("OK", "closed")
+            self._ollamatrace.closed()
 
 
-class _AsyncWays(_Ways):
+class _AsyncWays(_StreamWays):
     """The same for the asynchronous kind."""
 
     __slots__ = ()
@@ -127,35 +101,27 @@ class _AsyncWays(_Ways):
     def __aiter__(self) -> Any:
         return self
 
+    @reader
     async def __anext__(self) -> Any:
         listener = self._ollamatrace
-        try:
-            item = await super().__anext__()  # type: ignore[misc]
-        except StopAsyncIteration:
-            listener.end("OK", "exhausted")
-            raise
-        except BaseException as error:
-            listener.fail(error)
-            raise
-        listener.chunk(item)
-        return item
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> Any:
-        self._leaving(error)
-        outer: Any = super()
-        return await outer.__aexit__(kind, error, traceback)
+        while True:
+            try:
+                item = await super().__anext__()  # type: ignore[misc]
+            except StopAsyncIteration:
+                listener.exhausted()
+                raise
+            except BaseException as error:
+                listener.failed(error)
+                raise
+            if not listener.chunk(item):
+                return item
 
     async def close(self) -> Any:
         try:
             outer: Any = super()
             return await outer.close()
         finally:
-            self._ollamatrace.end("OK", "closed")
+            self._ollamatrace.closed()
 
 
 class _Wrapped:
@@ -175,11 +141,23 @@ class _Wrapped:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._generator, name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _Wrapped.__slots__:
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._generator, name, value)
+
+    def __dir__(self) -> list[str]:
+        return dir(self._generator)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self._generator.__reduce_ex__(protocol)  # raises what a generator raises
+
     def __repr__(self) -> str:
         return repr(self._generator)
 
     def __del__(self) -> None:
-        self._listener.abandon()
+        self._listener.dropped()
 
 
 class _TracedGenerator(_Wrapped, Generator[Any, Any, Any]):
@@ -199,16 +177,16 @@ class _TracedGenerator(_Wrapped, Generator[Any, Any, Any]):
         try:
             self._generator.close()
         finally:
-            self._listener.end("OK", "closed")
+            self._listener.closed()
 
     def _step(self, step: Any, *args: Any) -> Any:
         try:
             item = step(*args)
         except StopIteration:
-            self._listener.end("OK", "exhausted")
+            self._listener.exhausted()
             raise
         except BaseException as error:
-            self._listener.fail(error)
+            self._listener.failed(error)
             raise
         self._listener.chunk(item)
         return item
@@ -231,16 +209,16 @@ class _TracedAsyncGenerator(_Wrapped, AsyncGenerator[Any, Any]):
         try:
             await self._generator.aclose()
         finally:
-            self._listener.end("OK", "closed")
+            self._listener.closed()
 
     async def _step(self, step: Any) -> Any:
         try:
             item = await step
         except StopAsyncIteration:
-            self._listener.end("OK", "exhausted")
+            self._listener.exhausted()
             raise
         except BaseException as error:
-            self._listener.fail(error)
+            self._listener.failed(error)
             raise
         self._listener.chunk(item)
         return item

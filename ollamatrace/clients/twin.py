@@ -17,43 +17,79 @@ import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from ollamatrace.clients.binding import Binding, bind
-from ollamatrace.clients.endpoints import OLLAMA, OPENAI
-from ollamatrace.clients.shells import traced_coroutine, traced_method
+from ollamatrace.clients.begin import begin, begin_request
+from ollamatrace.clients.binding import Binding, rebound
+from ollamatrace.clients.endpoints import OLLAMA, OPENAI, Endpoint, Paths
+from ollamatrace.clients.shells import bound, traced_coroutine, traced_method
 
-BINDING: Final = "_ollamatrace"
+_BINDING: Final = "_ollamatrace"
+_MARKED: Final = ("copy", "chat")
+"""The replaced methods that tell of the binding, of OpenAI's client and of Ollama's: an attribute
+of its own would show in the twin's `dir`."""
 _VIEWS: Final = ("with_raw_response", "with_streaming_response")
+_paths: Final = Paths(OPENAI)
 
 
-def openai_twin(client: Any, binding: Binding, *, is_async: bool) -> Any:
+def openai_twin(client: Any, binding: Binding) -> Any:
     """Make the twin of an OpenAI client."""
     twin = copy.copy(client)
+    twin.post = _traced_post(twin, binding)  # before the resources, which take it over
     _own_resources(twin, client)
-    shell = traced_coroutine if is_async else traced_method
-    for endpoint in OPENAI:
-        resource = functools.reduce(_attribute, endpoint.resource.split("."), twin)
-        method = getattr(resource, endpoint.method, None)
-        if method is not None:  # an older SDK has no responses, another no parse
-            name = type(resource).__name__
-            setattr(resource, endpoint.method, shell(method, name, endpoint, binding))
+    _trace_methods(twin, OPENAI, binding)
     for name in ("copy", "with_options"):
-        setattr(twin, name, _copying(getattr(twin, name), binding, is_async=is_async))
-    setattr(twin, BINDING, binding)
+        setattr(twin, name, _copying(twin, name, binding))
     return twin
 
 
-def ollama_twin(client: Any, binding: Binding, *, is_async: bool) -> Any:
+def ollama_twin(client: Any, binding: Binding) -> Any:
     """Make the twin of an Ollama client."""
     twin = copy.copy(client)
-    shell = traced_coroutine if is_async else traced_method
-    prefix = "Async" if is_async else ""
-    for endpoint in OLLAMA:
-        method = getattr(twin, endpoint.method, None)
-        if method is not None:
-            name = prefix + endpoint.method.capitalize()
-            setattr(twin, endpoint.method, shell(method, name, endpoint, binding))
-    setattr(twin, BINDING, binding)
+    _trace_methods(twin, OLLAMA, binding)
+    setattr(twin.chat.__func__, _BINDING, binding)
     return twin
+
+
+def binding_of(client: object) -> Binding | None:
+    """The binding of a twin; ``None`` if `client` is none."""
+    state = getattr(client, "__dict__", {})
+    for name in _MARKED:
+        binding = getattr(state.get(name), _BINDING, None)
+        if isinstance(binding, Binding):
+            return binding
+    return None
+
+
+def _trace_methods(twin: Any, endpoints: tuple[Endpoint, ...], binding: Binding) -> None:
+    shell = traced_coroutine if binding.is_async else traced_method
+    for endpoint in endpoints:
+        for path in endpoint.methods:
+            *way, name = path.split(".")
+            owner = functools.reduce(_attribute, way, twin)
+            method = getattr(owner, name, None)
+            if method is not None:  # an older SDK has no responses, another no parse
+                starts = functools.partial(
+                    begin, binding, endpoint, _name(endpoint, binding), method
+                )
+                setattr(owner, name, shell(owner, method, starts))
+
+
+def _traced_post(twin: Any, binding: Binding) -> Callable[..., Any]:
+    """Trace what is posted to the paths of the table, but for what a traced method posts."""
+    post = twin.post
+
+    def starts(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        path = args[0] if args else kwargs.get("path")
+        endpoint = _paths.find(path) if isinstance(path, str) else None
+        if endpoint is None:
+            return None
+        return begin_request(binding, endpoint, _name(endpoint, binding), post, args, kwargs)
+
+    shell = traced_coroutine if binding.is_async else traced_method
+    return shell(twin, post, starts)
+
+
+def _name(endpoint: Endpoint, binding: Binding) -> str:
+    return f"Async{endpoint.name}" if binding.is_async else endpoint.name
 
 
 def _attribute(value: Any, name: str) -> Any:
@@ -81,10 +117,13 @@ def _cached_properties(kind: type[Any]) -> Iterator[str]:
                 yield name
 
 
-def _copying(method: Callable[..., Any], binding: Binding, *, is_async: bool) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def copied(*args: Any, **kwargs: Any) -> Any:
-        client = method(*args, **kwargs)
-        return openai_twin(client, bind(client, binding.explicit, binding.name), is_async=is_async)
+def _copying(twin: Any, name: str, binding: Binding) -> Callable[..., Any]:
+    method = getattr(twin, name)
 
-    return copied
+    @functools.wraps(method)
+    def copied(_self: Any, *args: Any, **kwargs: Any) -> Any:
+        client = method(*args, **kwargs)
+        return openai_twin(client, rebound(binding, client))
+
+    setattr(copied, _BINDING, binding)
+    return bound(twin, copied, method)

@@ -5,7 +5,8 @@ from ollamatrace.clients.answers.chat import ChatAnswer
 from ollamatrace.clients.answers.completion import CompletionAnswer
 from ollamatrace.clients.answers.embedding import EmbeddingAnswer
 from ollamatrace.clients.answers.ollama import OllamaAnswer
-from ollamatrace.clients.answers.responses import ResponsesAnswer
+from ollamatrace.clients.answers.other import OtherAnswer, ProgressAnswer
+from ollamatrace.clients.answers.responses import ResponsesAnswer, RetrievedAnswer
 
 __all__ = [
     "Answer",
@@ -16,5 +17,8 @@ __all__ = [
     "Facts",
     "Merger",
     "OllamaAnswer",
+    "OtherAnswer",
+    "ProgressAnswer",
     "ResponsesAnswer",
+    "RetrievedAnswer",
 ]

@@ -30,8 +30,20 @@ class ResponsesAnswer:
             usage=input_usage(outputs),
             finish_reason=text_of(part(outputs, "incomplete_details").get("reason"))
             or text_of(outputs.get("status")),
-            complete=outputs.get("status") != "in_progress",
+            # One in the background goes on without the program, which comes back for it.
+            complete=bool(outputs.get("background")) or outputs.get("status") != "in_progress",
         )
+
+
+class RetrievedAnswer(ResponsesAnswer):
+    """``responses.retrieve``: an answer that was given to another call, or goes on from one."""
+
+    def facts(self, outputs: Mapping[str, Any]) -> Facts:
+        """Read an answer; its tokens were counted by then, but for one made in the background."""
+        facts = super().facts(outputs)
+        if not outputs.get("background"):
+            facts.usage = None
+        return facts
 
 
 class _ResponsesMerger:

@@ -1,0 +1,97 @@
+"""What a stream brings, put together as it comes: on the worker."""
+
+# Values of any type are the business of this file.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+from typing import Any
+
+from ollamatrace.clients.answers import Answer, Channel, Merger
+from ollamatrace.clients.chunks import Came, ChunkEvents
+from ollamatrace.clients.event_stream import EventStream
+from ollamatrace.guard import shielded
+from ollamatrace.pipeline.pause import Pause
+from ollamatrace.records import SpanRecord, content_of, plain
+from ollamatrace.settings import Capture
+
+Part = tuple[int, Any]
+"""When a part came, in nanoseconds since the call began, and the part: a chunk as an object of the
+SDK, or bytes of an event stream."""
+
+
+class Assembly:
+    """The answer as far as it has come, with its chunks as events and its first tokens' times.
+
+    Args:
+        answer: How the endpoint answers.
+        capture: What is recorded.
+        start_ns: When the call began, in nanoseconds since the epoch.
+    """
+
+    __slots__ = ("_capture", "_count", "_event_stream", "_events", "_first", "_merger", "_start_ns")
+
+    def __init__(self, answer: Answer, capture: Capture, start_ns: int) -> None:
+        self._merger = answer.merger()
+        self._capture = capture
+        self._start_ns = start_ns
+        self._count = 0
+        self._first: dict[str, int] = {}
+        """When the first token and the first answer token came, by field of `Timing`."""
+        self._event_stream = EventStream()
+        self._events = ChunkEvents(capture.max_leaf_bytes) if capture.stream_events else None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the server's final message has come."""
+        return self._merger.complete
+
+    def add(self, parts: list[Part]) -> None:
+        """Put the next parts to those before."""
+        pause = Pause()
+        came: list[Came] = []
+        for since_ns, part in parts:
+            chunks = self._event_stream.feed(part) if isinstance(part, bytes) else (part,)
+            for chunk in chunks:
+                dumped = chunk if isinstance(chunk, dict) else _dumped(chunk)
+                self._merge(since_ns, dumped)
+                came.append((self._start_ns + since_ns, chunk if dumped is None else dumped))
+                pause()
+        self._count += len(came)
+        if self._events is not None:
+            self._events.add(came)
+
+    def _merge(self, since_ns: int, chunk: dict[str, Any] | None) -> None:
+        channel = None if chunk is None else _merged(self._merger, chunk)
+        if channel is not None:
+            self._first.setdefault("first_token_ns", since_ns)
+        if channel == "answer":
+            self._first.setdefault("first_answer_ns", since_ns)
+
+    def give(self, record: SpanRecord) -> None:
+        """Put all of it into a record."""
+        for name, value in {**self._first, "chunks": self._count}.items():
+            setattr(record.timing, name, value)
+        if self._events is not None:
+            self._events.give(record)
+        merged = _result(self._merger) if self._count else None
+        if merged is not None:
+            taken = plain(merged, self._capture.max_leaf_bytes)
+            record.output_content = content_of(taken, record.warnings)
+
+
+@shielded
+def _dumped(chunk: Any) -> dict[str, Any] | None:
+    """A chunk as plain values; ``None``: a server may send anything, also what is no object."""
+    return chunk.model_dump(warnings=False) if hasattr(chunk, "model_dump") else None
+
+
+@shielded
+def _merged(merger: Merger, chunk: dict[str, Any]) -> Channel | None:
+    return merger.add(chunk)
+
+
+@shielded
+def _result(merger: Merger) -> dict[str, Any]:
+    return merger.result()
