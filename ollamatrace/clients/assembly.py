@@ -17,8 +17,8 @@ from ollamatrace.records import SpanRecord, content_of, plain
 from ollamatrace.settings import Capture
 
 Part = tuple[int, Any]
-"""When a part came, in nanoseconds since the call began, and the part: a chunk as an object of the
-SDK, or bytes of an event stream."""
+"""When a part came, on the performance counter, and the part: a chunk as an object of the SDK, or
+bytes of an event stream."""
 
 
 class Assembly:
@@ -28,14 +28,25 @@ class Assembly:
         answer: How the endpoint answers.
         capture: What is recorded.
         start_ns: When the call began, in nanoseconds since the epoch.
+        begun: When that was on the performance counter.
     """
 
-    __slots__ = ("_capture", "_count", "_event_stream", "_events", "_first", "_merger", "_start_ns")
+    __slots__ = (
+        "_begun",
+        "_capture",
+        "_count",
+        "_event_stream",
+        "_events",
+        "_first",
+        "_merger",
+        "_start_ns",
+    )
 
-    def __init__(self, answer: Answer, capture: Capture, start_ns: int) -> None:
+    def __init__(self, answer: Answer, capture: Capture, start_ns: int, begun: int) -> None:
         self._merger = answer.merger()
         self._capture = capture
         self._start_ns = start_ns
+        self._begun = begun
         self._count = 0
         self._first: dict[str, int] = {}
         """When the first token and the first answer token came, by field of `Timing`."""
@@ -51,7 +62,8 @@ class Assembly:
         """Put the next parts to those before."""
         pause = Pause()
         came: list[Came] = []
-        for since_ns, part in parts:
+        for time_ns, part in parts:
+            since_ns = time_ns - self._begun
             chunks = self._event_stream.feed(part) if isinstance(part, bytes) else (part,)
             for chunk in chunks:
                 dumped = chunk if isinstance(chunk, dict) else _dumped(chunk)

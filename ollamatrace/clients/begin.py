@@ -91,8 +91,12 @@ def _made(binding: Binding, endpoint: Endpoint, name: str) -> Call | None:
 
 
 def _begun(call: Call) -> Call:
-    call.begin()
-    span_var.set(call)
+    try:
+        call.begin()
+        span_var.set(call)
+    except BaseException as error:  # Ctrl-C may come at any time
+        call.raised(error)
+        raise
     return call
 
 

@@ -85,33 +85,44 @@ class Call(Span):
     def succeed(self, result: Any) -> Any:
         """Take what the SDK gave; returns the object that the program gets instead, if any."""
         self.leave()
+        try:
+            return self._take_result(result)
+        except Exception:
+            self.end()  # better without its answer than never
+            raise
+
+    def _take_result(self, result: Any) -> Any:
         form = form_of(result)
         if form == "stream":
-            return self.parsed(result)
+            return self._listen_to(result)
         if form == "raw":
             return self._respond(result)
         if form == "binary":
-            self._take(result.response, None)
+            self._take_body(result.response, None)
         else:
             take = snapshot if self.kind == "EMBEDDING" else answer_snapshot
             self._outputs = take(result, self.owner.capture.max_leaf_bytes)
         self.end()
         return None
 
+    @shielded
     def parsed(self, stream: Any) -> Any:
-        """Listen to a stream of the SDK; returns the one that the program gets."""
+        """The program parsed a raw response; returns the stream that it gets instead, if any."""
+        return self._listen_to(stream)
+
+    def _listen_to(self, stream: Any) -> Any:
         self._reads, self._body = "chunks", None
         self._during = id(sys.exception())
         return traced_stream(stream, self)
 
     def _respond(self, response: Any) -> Any:
-        if self._take(response.http_response, getattr(response, "_cast_to", None)):
+        if self._take_body(response.http_response, getattr(response, "_cast_to", None)):
             self.end()
             return None
         self._during = id(sys.exception())
         return traced_response(response, self)
 
-    def _take(self, http: Any, answer_type: Any) -> bool:
+    def _take_body(self, http: Any, answer_type: Any) -> bool:
         """Begin with the body of an HTTP response; says whether it is there already."""
         kind = http.headers.get("content-type") or ""
         body = Body(kind, answer_type, self.owner.capture.max_leaf_bytes)
@@ -132,7 +143,7 @@ class Call(Span):
 
     def chunk(self, item: Any) -> bool:
         """Keep a chunk, by reference, and when it came; says whether it is to be hidden."""
-        self._parts.append((time.perf_counter_ns() - self._begun, item))
+        self._parts.append((time.perf_counter_ns(), item))
         if not len(self._parts) % _PART_CHUNKS:
             self._hand_over()
         return self._hides_counts and bool(_is_counts_only(item))
@@ -204,7 +215,9 @@ class Call(Span):
     def assemble(self, parts: list[Part]) -> Assembly:
         """Put the next parts of a stream to those before."""
         if self._assembly is None:
-            self._assembly = Assembly(self.endpoint.answer, self.owner.capture, self._start_ns)
+            self._assembly = Assembly(
+                self.endpoint.answer, self.owner.capture, self._start_ns, self._begun
+            )
         self._assembly.add(parts)
         return self._assembly
 

@@ -32,7 +32,7 @@ class Listener(Protocol):
         ...
 
     def parsed(self, stream: Any) -> Any:
-        """The SDK made `stream` of the body; gives the stream that the program gets."""
+        """The SDK made `stream` of the body; gives what the program gets instead, if anything."""
         ...
 
     def exhausted(self) -> None:
@@ -146,7 +146,7 @@ class _ParseWays(Ways):
         if form_of(parsed) != "stream":
             return parsed
         if id(parsed) not in streams:
-            streams[id(parsed)] = parsed, listener.parsed(parsed)
+            streams[id(parsed)] = parsed, listener.parsed(parsed) or parsed
         return streams[id(parsed)][1]
 
 
