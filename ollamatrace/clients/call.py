@@ -185,6 +185,14 @@ class Call(Span):
             self.failed(error)
 
     @shielded
+    def body_closed(self) -> None:
+        """The HTTP response was closed: by the program, a helper, or the end of a generator."""
+        if self._reads == "chunks" and isinstance(sys.exception(), GeneratorExit):
+            self.abandon()  # the SDK's own generator goes away: its event loop ends, for instance
+        else:
+            self.closed()
+
+    @shielded
     def dropped(self) -> None:
         """Nobody holds any more what there was to read."""
         self.abandon()

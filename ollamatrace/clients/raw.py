@@ -43,8 +43,8 @@ class Listener(Protocol):
         """Reading raised."""
         ...
 
-    def closed(self) -> None:
-        """The program closed it."""
+    def body_closed(self) -> None:
+        """It was closed."""
         ...
 
     def dropped(self) -> None:
@@ -122,7 +122,7 @@ class _BodyWays(Ways):
             return outer.close()
         finally:
             if not is_reading():
-                self._ollamatrace.closed()
+                self._ollamatrace.body_closed()
 
     async def aclose(self) -> Any:
         try:
@@ -130,7 +130,7 @@ class _BodyWays(Ways):
             return await outer.aclose()
         finally:
             if not is_reading():
-                self._ollamatrace.closed()
+                self._ollamatrace.body_closed()
 
     def __del__(self) -> None:
         self._ollamatrace.dropped()

@@ -68,7 +68,12 @@ class _SyncWays(_StreamWays):
     __slots__ = ()
 
     def __iter__(self) -> Any:
-        return self
+        while True:  # a generator as the SDK's own, which is closed without closing the stream
+            try:
+                item = self.__next__()
+            except StopIteration:
+                return
+            yield item
 
     @reader
     def __next__(self) -> Any:
@@ -86,11 +91,9 @@ class _SyncWays(_StreamWays):
                 return item
 
     def close(self) -> Any:
-        try:
-            outer: Any = super()
-            return outer.close()
-        finally:
-            self._ollamatrace.closed()
+        self._ollamatrace.closed()
+        outer: Any = super()
+        return outer.close()
 
 
 class _AsyncWays(_StreamWays):
@@ -98,8 +101,13 @@ class _AsyncWays(_StreamWays):
 
     __slots__ = ()
 
-    def __aiter__(self) -> Any:
-        return self
+    async def __aiter__(self) -> Any:
+        while True:
+            try:
+                item = await self.__anext__()
+            except StopAsyncIteration:
+                return
+            yield item
 
     @reader
     async def __anext__(self) -> Any:
@@ -117,11 +125,9 @@ class _AsyncWays(_StreamWays):
                 return item
 
     async def close(self) -> Any:
-        try:
-            outer: Any = super()
-            return await outer.close()
-        finally:
-            self._ollamatrace.closed()
+        self._ollamatrace.closed()
+        outer: Any = super()
+        return await outer.close()
 
 
 class _Wrapped:
@@ -174,10 +180,8 @@ class _TracedGenerator(_Wrapped, Generator[Any, Any, Any]):
         return self._step(self._generator.throw, *error)
 
     def close(self) -> None:
-        try:
-            self._generator.close()
-        finally:
-            self._listener.closed()
+        self._generator.close()  # raises if it is running in another thread: then it goes on
+        self._listener.closed()
 
     def _step(self, step: Any, *args: Any) -> Any:
         try:
@@ -206,10 +210,8 @@ class _TracedAsyncGenerator(_Wrapped, AsyncGenerator[Any, Any]):
         return await self._step(self._generator.athrow(*error))
 
     async def aclose(self) -> None:
-        try:
-            await self._generator.aclose()
-        finally:
-            self._listener.closed()
+        await self._generator.aclose()  # as above
+        self._listener.closed()
 
     async def _step(self, step: Any) -> Any:
         try:

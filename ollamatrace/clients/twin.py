@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 from ollamatrace.clients.begin import begin, begin_request
@@ -33,9 +33,12 @@ _paths: Final = Paths(OPENAI)
 def openai_twin(client: Any, binding: Binding) -> Any:
     """Make the twin of an OpenAI client."""
     twin = copy.copy(client)
+    views = {name: type(view) for name in _VIEWS if (view := vars(twin).pop(name, None))}
     twin.post = _traced_post(twin, binding)  # before the resources, which take it over
-    _own_resources(twin, client)
+    _rebuild(vars(twin), twin, client)
     _trace_methods(twin, OPENAI, binding)
+    for name, view in views.items():  # after the methods, which they take over
+        setattr(twin, name, view(twin))
     for name in ("copy", "with_options"):
         setattr(twin, name, _copying(twin, name, binding))
     return twin
@@ -66,7 +69,10 @@ def _trace_methods(twin: Any, endpoints: tuple[Endpoint, ...], binding: Binding)
             *way, name = path.split(".")
             owner = functools.reduce(_attribute, way, twin)
             method = getattr(owner, name, None)
-            if method is not None:  # an older SDK has no responses, another no parse
+            # An older SDK has no responses, another no parse; and what the program has put in
+            # the place of a resource is the program's.
+            is_ours = owner is twin or getattr(owner, "_client", None) is twin
+            if is_ours and method is not None:
                 starts = functools.partial(
                     begin, binding, endpoint, _name(endpoint, binding), method
                 )
@@ -96,25 +102,16 @@ def _attribute(value: Any, name: str) -> Any:
     return getattr(value, name, None)
 
 
-def _own_resources(twin: Any, client: Any) -> None:
-    """Make the resources the twin's own: dropped where they are built on use, else built anew."""
-    state: dict[str, Any] = vars(twin)
-    kind = type(twin)
-    for name in _cached_properties(kind):
-        state.pop(name, None)
-    for name, value in list(state.items()):
-        if getattr(value, "_client", None) is client:
-            setattr(twin, name, type(value)(twin))
-    for name in _VIEWS:  # openai < 1.59 builds these, too, when the client is made
-        if name in state:
-            setattr(twin, name, type(state[name])(twin))
-
-
-def _cached_properties(kind: type[Any]) -> Iterator[str]:
-    for base in kind.__mro__:
-        for name, value in vars(base).items():
-            if isinstance(value, functools.cached_property):
-                yield name
+def _rebuild(state: dict[str, Any], twin: Any, client: Any) -> None:
+    """Build the resources among the attributes anew, with what the program has set on them."""
+    for name, resource in list(state.items()):
+        if getattr(resource, "_client", None) is client:
+            made = state[name] = type(resource)(twin)
+            new = vars(made)
+            for key, value in vars(resource).items():
+                if key not in _VIEWS:
+                    new.setdefault(key, value)
+            _rebuild(new, twin, client)
 
 
 def _copying(twin: Any, name: str, binding: Binding) -> Callable[..., Any]:

@@ -282,20 +282,22 @@ class _Copier:
         if issubclass(kind, Mapping):
             return self._fields(value.items(), depth)
         if hasattr(kind, "__pydantic_extra__"):
-            return self._fields(self._of_model(value, kind).items(), depth)
+            return self._of_model(value, kind, depth)
         if dataclasses.is_dataclass(kind):
             names = [field.name for field in dataclasses.fields(kind)]
             return self._fields(((name, getattr(value, name)) for name in names), depth)
         return self._leaf(self._readable(value, kind))
 
-    def _of_model(self, value: Any, kind: type[Any]) -> dict[str, Any]:
+    def _of_model(self, value: Any, kind: type[Any], depth: int) -> Any:
         if _has_own_ways(kind):
             dumped = value.model_dump(warnings=False, exclude_unset=self._exclude_unset)
-            return dict(dumped)
+            if not isinstance(dumped, dict):  # it is told as another value: an image as its base64
+                return self.copy(dumped, depth)
+            return self._fields(dumped.items(), depth)
         extra: dict[str, Any] = value.__pydantic_extra__ or {}
         shown = value.__pydantic_fields_set__ if self._exclude_unset else kind.model_fields
         fields = {key: item for key, item in value.__dict__.items() if key in shown}
-        return {**fields, **extra}
+        return self._fields({**fields, **extra}.items(), depth)
 
     def _readable(self, value: Any, kind: type[Any]) -> Any:
         if issubclass(kind, enum.Enum):

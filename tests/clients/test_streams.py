@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections.abc
+import contextlib
 import gc
 import inspect
 import threading
@@ -181,7 +182,22 @@ def test_what_openai_streams_are(openai_client, tracer):
     with client.chat.completions.create(**V1) as stream:
         assert isinstance(stream, openai.Stream)
         assert stream.response.status_code == 200
-        assert iter(stream) is stream
+        for chunk in iter(stream):  # the SDK's own is a generator, too
+            assert chunk.choices[0].delta.content == " The"
+            break
+        assert next(stream).choices[0].delta.content == " capital"
+
+
+def test_closing_an_iterator_of_a_stream_leaves_it_open(openai_client, tracer):
+    client = TracedClient(openai_client("ollama-v1/chat_stream"), tracer=tracer)
+    with client.chat.completions.create(**V1) as stream:
+        with contextlib.closing(iter(stream)) as iterator:
+            next(iterator)
+        rest = list(stream)
+    [record] = tracer.finished()
+    assert record.end_reason == "exhausted"
+    assert record.timing.chunks == len(rest) + 1
+    assert text(record) == TEXT
 
 
 def test_what_ollama_streams_are(ollama_client, tracer):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from unittest import mock
 
 import ollama
 import openai
@@ -166,3 +167,45 @@ def test_sentinels_and_secrets_are_not_recorded(openai_client, tracer):
     [record] = tracer.finished()
     assert record.inputs == CHAT
     assert b"secret" not in record.line()
+
+
+COMPLETIONS = "openai.resources.chat.completions.Completions.create"
+
+
+@pytest.mark.parametrize("answers", [5, iter([5])])
+def test_a_method_replaced_on_the_class_is_the_one_that_is_called(answers, openai_client, tracer):
+    traced = TracedClient(openai_client("ollama-v1/chat"), tracer=tracer)
+    with mock.patch(COMPLETIONS, return_value=answers) as replaced:
+        assert traced.chat.completions.create(**CHAT) is answers
+    replaced.assert_called_once_with(**CHAT)
+    [record] = tracer.finished()
+    assert record.inputs == CHAT
+
+
+def test_a_replaced_method_gets_its_object(ollama_client, tracer):
+    traced = TracedClient(ollama_client("ollama-native/chat"), tracer=tracer)
+    with mock.patch.object(ollama.Client, "chat", autospec=True, return_value=5) as replaced:
+        assert traced.chat(**NATIVE) == 5
+    replaced.assert_called_once_with(traced, **NATIVE)
+    assert len(tracer.finished()) == 1
+
+
+def test_what_the_program_set_on_its_client_is_kept(openai_client, tracer):
+    client = openai_client("ollama-v1/chat")
+    client.chat.completions.create = mine = lambda **_given: "mine"
+    client.chat.completions.note = "a note"
+    traced = TracedClient(client, tracer=tracer)
+    assert traced.chat.completions.create(**CHAT) == "mine"
+    assert traced.chat.completions.note == "a note"
+    assert client.chat.completions.create is mine
+    [record] = tracer.finished()
+    assert record.outputs == "mine"
+
+
+def test_what_the_program_put_for_a_resource_is_left_alone(openai_client, tracer):
+    client = openai_client("ollama-v1/chat")
+    client.chat = mine = mock.MagicMock()
+    create = mine.completions.create
+    traced = TracedClient(client, tracer=tracer)
+    assert traced.chat is mine
+    assert traced.chat.completions.create is create
