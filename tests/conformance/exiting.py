@@ -30,7 +30,9 @@ def main(name: str, client: str, url: str, file: str) -> None:
     texts: list[str] = []
     with parent as parent_id:
         if column.is_async:
-            asyncio.run(_read_async(column, asked, texts))
+            # Left open as well: what the end of a loop does is another exit.
+            _open.append(loop := asyncio.new_event_loop())
+            loop.run_until_complete(_read_async(column, asked, texts))
         else:
             _open.append(stream := column.ask(asked, "stalls", stream=True))
             while len(texts) < ENOUGH:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import logging
 import os
 import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,18 +23,25 @@ from tests.conformance.clients import COLUMNS, Column
 from tests.conformance.exits import ROWS, Row
 from tests.conformance.matrix import Verdict, ascii_matrix, cells_of
 
-_CELL_S: Final = 40.0
+_CELL_S: Final = 60.0
 """A cell that says nothing for so long is given up; its own waits end before."""
 _BEGAN: Final = "began\n"
 _MARK: Final = "verdict "
 
 
-def judged(wrapper: str, *, environment: dict[str, str] | None = None) -> Iterator[Verdict]:
-    """Judge all cells in processes of their own: none can hold the others up."""
-    left = [(row, column) for row in ROWS for column in COLUMNS]
+def judged(
+    wrapper: str, only: Container[tuple[str, str]] | None = None, *, silence_s: float = _CELL_S
+) -> Iterator[Verdict]:
+    """Judge cells, all if not told, in processes of their own: none can hold the others up."""
+    left = [
+        (row, column)
+        for row in ROWS
+        for column in COLUMNS
+        if only is None or (row.name, column.name) in only
+    ]
     while left:
-        process = _Worker(wrapper, left, environment or {})
-        for verdict in process.verdicts():
+        process = _Worker(wrapper, left)
+        for verdict in process.verdicts(silence_s):
             left = [cell for cell in left if (cell[0].name, cell[1].name) != verdict.cell]
             yield verdict
         if not process.began:
@@ -46,32 +54,30 @@ def judged(wrapper: str, *, environment: dict[str, str] | None = None) -> Iterat
 class _Worker:
     """A process that judges cells, and may be lost."""
 
-    def __init__(
-        self, wrapper: str, left: Sequence[tuple[Row, Column]], environment: dict[str, str]
-    ) -> None:
+    def __init__(self, wrapper: str, left: Sequence[tuple[Row, Column]]) -> None:
         wanted = json.dumps([(row.name, column.name) for row, column in left])
-        self._process = subprocess.Popen(  # noqa: S603
+        self._process = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.judge", wrapper, "--cells", wanted],
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],
-            env={**os.environ, **environment},
             text=True,
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
         self.began = False
         """Whether the wrapper was made."""
         self.trouble = "crashes"
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
-        for line in self._process.stdout or ():
+        for line in self._process.stdout:
             self._lines.put(line)
         self._lines.put(None)
 
-    def verdicts(self) -> Iterator[Verdict]:
+    def verdicts(self, silence_s: float) -> Iterator[Verdict]:
         """What it says, until it ends or is silent for too long."""
         try:
-            while (line := self._lines.get(timeout=_CELL_S)) is not None:
+            while (line := self._lines.get(timeout=silence_s)) is not None:
                 if line == _BEGAN:
                     self.began = True
                 elif line.startswith(_MARK):
@@ -81,11 +87,14 @@ class _Worker:
         finally:
             self._process.kill()
             self._process.wait()
+            self._reader.join()
+            self._process.stdout.close()
 
 
 def _work(wrapper: str, wanted: list[tuple[str, str]]) -> None:
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what an SDK prints is not for the judge
+    logging.getLogger().addHandler(logging.NullHandler())  # they are counted, not shown
     for verdict in cells_of(wrapper, {(row, column) for row, column in wanted}):
         out.write(_BEGAN if verdict is None else f"{_MARK}{json.dumps(vars(verdict))}\n")
     os._exit(0)  # how an SDK behaves at the exit is a cell of its own

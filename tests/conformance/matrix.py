@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tests.conformance.cells import Outcome, failures, load, run, run_process
+from tests.conformance.cells import Outcome, details, failures, load, run, run_process
 from tests.conformance.clients import COLUMNS, Column
 from tests.conformance.exits import ROWS, Row
 from tests.conformance.server import ModelServer
+from tests.conformance.wrapper import Wrapper
 
 
 @dataclass
@@ -20,6 +21,8 @@ class Verdict:
     failures: list[str] = field(default_factory=list)
     absent: str | None = None
     """Why there is nothing to say."""
+    details: list[str] = field(default_factory=list)
+    """What was seen, if something is wrong."""
 
     @property
     def cell(self) -> tuple[str, str]:
@@ -41,43 +44,42 @@ def cells_of(wrapper: str, wanted: set[tuple[str, str]] | None = None) -> Iterat
     ]
     kind = load(wrapper)
     with ModelServer() as server:
-        bare: dict[tuple[str, str], Outcome] = {}
-        for row, column in cells:
-            absent = row.absent(column)
-            if column.name not in kind.columns:
-                absent = f"{kind.name} does not trace it"
-            if absent is None:
-                outcome = _run(row, column, server, None, "bare")
-                bare[row.name, column.name] = outcome
-                if row.if_bare_survives and outcome.raised:
-                    absent = f"the bare client raises {outcome.raised[0]}"
-            if absent is not None:
-                bare.pop((row.name, column.name), None)
-                yield Verdict(row.name, column.name, absent=absent)
+        bare = [_bare(row, column, server, kind) for row, column in cells]
         made = kind()
         yield None
         try:
-            for row, column in cells:
-                if (row.name, column.name) in bare:
-                    outcome = _run(row, column, server, made, wrapper)
-                    found = failures(
-                        row,
-                        bare[row.name, column.name],
-                        outcome,
-                        knows_cancelled=kind.knows_cancelled,
-                    )
-                    yield Verdict(row.name, column.name, found)
+            for (row, column), before in zip(cells, bare, strict=True):
+                if isinstance(before, str):
+                    yield Verdict(row.name, column.name, absent=before)
+                    continue
+                outcome = _run(row, column, server, made, wrapper)
+                found = failures(row, before, outcome, knows_cancelled=kind.knows_cancelled)
+                said = details(row, before, outcome) if found else []
+                yield Verdict(row.name, column.name, found, details=said)
         finally:
             made.close()
 
 
-def _run(row: Row, column: Column, server: ModelServer, made: object, name: str) -> Outcome:
+def _bare(row: Row, column: Column, server: ModelServer, kind: type[Wrapper]) -> Outcome | str:
+    """What the bare client does, or why the cell is empty."""
+    absent = row.absent(column)
+    if absent is not None:
+        return absent
+    if column.name not in kind.columns:
+        return f"{kind.name} does not trace it"
+    outcome = _run(row, column, server, None, "bare")
+    if row.if_bare_survives and outcome.raised:
+        return f"the bare client raises {outcome.raised[0]}"
+    return outcome
+
+
+def _run(row: Row, column: Column, server: ModelServer, made: Wrapper | None, name: str) -> Outcome:
     if row.process:
         return run_process(row, column, server.url, name)
     return run(row, column, server, made)
 
 
-def ascii_matrix(verdicts: Iterable[Verdict]) -> str:
+def ascii_matrix(verdicts: Sequence[Verdict]) -> str:
     """The table for a terminal, and why cells are empty."""
     texts = {verdict.cell: str(verdict) for verdict in verdicts}
     head = ["exit", *(column.name for column in COLUMNS)]
@@ -92,9 +94,9 @@ def ascii_matrix(verdicts: Iterable[Verdict]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in table
     )
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[str, dict[str, None]] = {}
     for verdict in verdicts:
         if verdict.absent is not None:
-            reasons.setdefault(verdict.absent, []).append(f"{verdict.row} ({verdict.column})")
-    notes = "\n".join(f"– {reason}: {'; '.join(where)}" for reason, where in reasons.items())
+            reasons.setdefault(verdict.absent, {})[verdict.row] = None
+    notes = "\n".join(f"– {reason}: {'; '.join(rows)}" for reason, rows in reasons.items())
     return f"{drawn}\n\n{notes}".rstrip()

@@ -10,8 +10,10 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
+_reading: Final[set[int]] = set()
+"""Threads that look at spans: what they cause is caused by the judge."""
 _CHANGING = re.compile(r"0x[0-9a-f]+|\d+")
 
 
@@ -21,6 +23,8 @@ def heard() -> Iterator[Counter[str]]:
     lines: Counter[str] = Counter()
 
     def note(kind: str, text: object) -> None:
+        if threading.get_ident() in _reading:
+            return
         lines[f"{kind}: {_CHANGING.sub('#', str(text))[:300]}"] += 1
 
     make = logging.getLogRecordFactory()
@@ -50,3 +54,13 @@ def heard() -> Iterator[Counter[str]]:
     finally:
         sys.unraisablehook, threading.excepthook = hooks
         logging.setLogRecordFactory(make)
+
+
+@contextlib.contextmanager
+def unheard() -> Iterator[None]:
+    """Be quiet about what this thread does inside."""
+    _reading.add(threading.get_ident())
+    try:
+        yield
+    finally:
+        _reading.discard(threading.get_ident())

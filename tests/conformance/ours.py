@@ -13,7 +13,7 @@ from ollamatrace.testing import MemoryTracer
 from tests.conformance.clients import COLUMNS
 from tests.conformance.wrapper import Seen
 
-_PARENT = "parent"
+PARENT = "parent"
 
 
 class Ollamatrace:
@@ -29,7 +29,7 @@ class Ollamatrace:
 
     @contextlib.contextmanager
     def parent(self) -> Iterator[str]:
-        with self._tracer.span(_PARENT) as span:
+        with self._tracer.span(PARENT) as span:
             yield span.span_id
 
     def current(self) -> str | None:
@@ -60,7 +60,7 @@ def _seen(records: list[SpanRecord]) -> list[Seen]:
             chunks=record.timing.chunks,
         )
         for record in records
-        if record.name != _PARENT
+        if record.name != PARENT
     ]
 
 

@@ -98,7 +98,8 @@ async def own_generator(program: Program) -> None:
 
 async def cancelled_answer(program: Program) -> None:
     hanging = program.server.hanging
-    await cancelled(answer(program, "hangs"), lambda: program.server.hanging > hanging)
+    work = answer(program, "hangs")
+    await cancelled(program, work, lambda: program.server.hanging > hanging)
 
 
 async def cancelled_chunk(program: Program) -> None:
@@ -108,17 +109,13 @@ async def cancelled_chunk(program: Program) -> None:
         async for chunk in stream:
             program.got(chunk)
 
-    await cancelled(consume(), lambda: len(program.texts) == 2)
+    await cancelled(program, consume(), lambda: len(program.texts) == 2)
 
 
-async def cancelled(work: Any, is_time: Callable[[], bool]) -> None:
+async def cancelled(program: Program, work: Any, is_time: Callable[[], bool]) -> None:
     """Cancel it in its own task when it is time; its exception passes on."""
     task = asyncio.ensure_future(work)
-    async with asyncio.timeout(5):
-        while not is_time():
-            await asyncio.sleep(0.002)
-        for _ in range(5):  # until it waits
-            await asyncio.sleep(0)
+    await asyncio.to_thread(program.wait, is_time)
     task.cancel()
     await task
 

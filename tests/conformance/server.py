@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from typing import Final
+from typing import Final, Self
 
 PIECES: Final = ("One", " two", " three")
 DEADLINE_S: Final = 8.0
@@ -30,7 +30,7 @@ class ModelServer:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def __enter__(self) -> ModelServer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -120,7 +120,9 @@ class _Answer:
             self._connection.sendall(b"0\r\n\r\n")
 
     def _head(self, status: str, kind: str, framing: str) -> None:
-        head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{framing}\r\nConnection: close\r\n\r\n"
+        head = (
+            f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{framing}\r\nConnection: close\r\n\r\n"
+        )
         self._connection.sendall(head.encode())
 
     def _chunk(self, message: dict) -> None:

@@ -1,0 +1,1 @@
+"""Other tracing SDKs, each set up as its documentation says."""
