@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import time
@@ -29,12 +30,12 @@ def warn(kind: str, message: str, told: Callable[[str], None] | None = None) -> 
     """
     if not _is_due(kind):
         return
-    logger.warning("%s", message)
-    if told is not None:
-        try:
+    try:
+        logger.warning("%s", message)
+        if told is not None:
             told(message)
-        except Exception:
-            logger.exception("on_warning failed")
+    except Exception:  # noqa: BLE001  of the program: its `on_warning`, or one of its log handlers
+        _say(logging.WARNING, "on_warning, or a log handler, failed")
 
 
 def report(where: str, error: Exception) -> None:
@@ -46,7 +47,13 @@ def report(where: str, error: Exception) -> None:
     if Environment.read().strict:
         raise error
     if _is_due(f"failure:{where}:{type(error).__name__}"):
-        logger.error("ollamatrace failed in %s; the program goes on", where, exc_info=error)
+        _say(logging.ERROR, f"ollamatrace failed in {where}; the program goes on", error)
+
+
+def _say(level: int, message: str, error: Exception | None = None) -> None:
+    """Log, whatever a log handler of the program does."""
+    with contextlib.suppress(Exception):
+        logger.log(level, "%s", message, exc_info=error or True)
 
 
 def _is_due(kind: str) -> bool:

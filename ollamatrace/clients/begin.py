@@ -10,9 +10,11 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import orjson
+
 from ollamatrace.clients.binding import Binding
 from ollamatrace.clients.call import Call
-from ollamatrace.clients.endpoints import Endpoint
+from ollamatrace.clients.endpoints import Endpoint, Paths, path_of
 from ollamatrace.clients.sent import as_sent
 from ollamatrace.context import span_var
 from ollamatrace.guard import shielded
@@ -26,7 +28,6 @@ _RAW: Final = "x-stainless-raw-response"
 def begin(
     binding: Binding,
     endpoint: Endpoint,
-    name: str,
     method: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
@@ -35,58 +36,69 @@ def begin(
 
     Where the client is to ask for token counts, `kwargs` is given what asks for them.
     """
-    call = _made(binding, endpoint, name)
+    current = span_var.get()
+    if isinstance(current, Call) and current.is_beginning(binding, endpoint):
+        return None  # the SDK's own helper calls one traced method from another
+    call = _made(binding, endpoint)
     if call is None:
         return None
-    hides_counts = False
-    if endpoint.counts_on_request and binding.include_usage:
-        hides_counts = _ask_for_counts(kwargs)
-    if args:
-        kwargs = {**_named(method, args), **kwargs}
+    named = {**_named(method, args), **kwargs} if args else kwargs
     given = {
         key: value
-        for key, value in kwargs.items()
+        for key, value in named.items()
         if type(value) not in binding.sentinels and key not in _SECRET
     }
+    asks = endpoint.counts_on_request and binding.include_usage and _asks_for_counts(kwargs)
+    if asks:
+        given["stream_options"] = {**given.get("stream_options", {}), "include_usage": True}
     if binding.sends_files:
         as_sent(given)
-    call.take_inputs(given, hides_counts=hides_counts)
-    return _begun(call)
+    call.take_inputs(given, hides_counts=asks)
+    _begun(call)
+    if asks:  # at the end: if something of ours fails before, nothing is asked for
+        kwargs["stream_options"] = given["stream_options"]
+    return call
 
 
 @shielded
-def begin_request(
-    binding: Binding,
-    endpoint: Endpoint,
-    name: str,
-    method: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Call | None:
-    """Begin the span of a request that is posted; ``None`` if it is not to be traced.
+def begin_request(binding: Binding, paths: Paths, options: Any) -> Call | None:
+    """Begin the span of a request that OpenAI's client sends; ``None`` if it is not to be traced.
 
     Its inputs are what is sent: the body, what the program adds to it, and files.
+
+    Args:
+        binding: The client's.
+        paths: What is traced.
+        options: The request, as the client puts it together.
     """
-    call = _made(binding, endpoint, name)
+    endpoint = paths.find(options.method, options.url)
+    if endpoint is None:
+        return None
+    current = span_var.get()
+    if isinstance(current, Call) and current.is_beginning(binding, endpoint):
+        current.is_sent = True  # it is the call's own request
+        return None
+    call = _made(binding, endpoint)
     if call is None:
         return None
-    request = {**_named(method, args), **kwargs}
-    given: dict[str, Any] = {}
-    options: Mapping[str, Any] = request.get("options") or {}
-    for part in (request.get("body"), options.get("extra_json"), _files(request.get("files"))):
+    path = path_of(options.url)
+    # An id in it is all that says which video, or which thread.
+    given: dict[str, Any] = {} if path in endpoint.paths else {"path": path}
+    body = options.json_data or _json(getattr(options, "content", None))
+    for part in (body, options.extra_json, _files(options.files)):
         if isinstance(part, Mapping):
             given |= part
     call.take_inputs(given, hides_counts=False)
-    return _begun(call)
+    call = _begun(call)
+    call.is_sent = True
+    return call
 
 
-def _made(binding: Binding, endpoint: Endpoint, name: str) -> Call | None:
+def _made(binding: Binding, endpoint: Endpoint) -> Call | None:
     tracer = binding.tracer()
     if tracer is None or not tracer.enabled:
         return None
-    current = span_var.get()
-    if isinstance(current, Call) and current.is_running(binding, endpoint):
-        return None  # the SDK's own helper calls one traced method from another
+    name = f"Async{endpoint.name}" if binding.is_async else endpoint.name
     return Call(tracer, binding.name or name, endpoint, binding)
 
 
@@ -105,28 +117,37 @@ def _named(method: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
     return dict(zip(names, args, strict=False))
 
 
-def _ask_for_counts(kwargs: dict[str, Any]) -> bool:
-    """Have a stream end with its token counts; says whether the program did not ask for them.
+def _asks_for_counts(kwargs: Mapping[str, Any]) -> bool:
+    """Whether a stream is to end with its token counts, which the program does not ask for.
 
     Not where the program reads the bytes itself: there, nothing can be hidden.
     """
     options = kwargs.get("stream_options")
-    asked = options if isinstance(options, Mapping) else {}
-    if kwargs.get("stream") is not True or asked.get("include_usage") is not None:
+    if isinstance(options, Mapping) and "include_usage" in options:
         return False
-    if any(str(name).lower() == _RAW for name in kwargs.get("extra_headers") or ()):
-        return False
-    kwargs["stream_options"] = {**asked, "include_usage": True}
-    return True
+    is_raw = any(str(name).lower() == _RAW for name in kwargs.get("extra_headers") or ())
+    return kwargs.get("stream") is True and not is_raw
+
+
+def _json(content: Any) -> Any:
+    """A body that the program has put together itself, if it is JSON."""
+    try:
+        return orjson.loads(content) if isinstance(content, bytes | str) else None
+    except orjson.JSONDecodeError:
+        return None
 
 
 def _files(files: Any) -> dict[str, Any]:
-    """Files of a request: bytes as they are, what is read while it is sent by its name."""
+    """Files of a request by their field: one, or a list where there are several."""
     pairs = files.items() if isinstance(files, Mapping) else files or ()
-    return {field: _file(file) for field, file in pairs}
+    found: dict[str, list[Any]] = {}
+    for field, file in pairs:
+        found.setdefault(field, []).append(_file(file))
+    return {field: few if len(few) > 1 else few[0] for field, few in found.items()}
 
 
 def _file(file: Any) -> Any:
+    """A file: bytes as they are; what is read while it is sent, by its name."""
     if isinstance(file, tuple):
         return [_file(part) for part in file]
     if file is None or isinstance(file, str | bytes | Mapping):

@@ -18,8 +18,9 @@ from ollamatrace.clients.chunks import CHUNK_EVENT_BYTES, MOST_EVENTS
 from ollamatrace.clients.endpoints import Endpoint
 from ollamatrace.clients.forms import form_of
 from ollamatrace.clients.raw import content_of, traced_response
+from ollamatrace.clients.readers import is_reading
 from ollamatrace.clients.streams import traced_stream
-from ollamatrace.guard import shielded
+from ollamatrace.guard import report, shielded
 from ollamatrace.ids import process
 from ollamatrace.records import SpanRecord, answer_snapshot, snapshot
 from ollamatrace.spans import Span, is_cancellation
@@ -47,12 +48,15 @@ class Call(Span):
         "_parts",
         "_reads",
         "endpoint",
+        "is_sent",
     )
 
     def __init__(self, tracer: Tracer, name: str, endpoint: Endpoint, binding: Binding) -> None:
         super().__init__(tracer, name, endpoint.kind)
         self.endpoint = endpoint
         self._binding = binding
+        self.is_sent = False
+        """Whether its request is on its way: another one inside is another call."""
         self._reads: Reads = "answer"
         self._parts: list[Part] = []
         self._handed_over = 0
@@ -65,9 +69,10 @@ class Call(Span):
 
     # On the caller's thread
 
-    def is_running(self, binding: Binding, endpoint: Endpoint) -> bool:
-        """Whether it is such a call of that client and has not returned."""
-        return self.endpoint is endpoint and self._binding is binding and not self.ended
+    def is_beginning(self, binding: Binding, endpoint: Endpoint) -> bool:
+        """Whether it is such a call of that client, and has not sent its request."""
+        same = self.endpoint is endpoint and self._binding is binding
+        return same and not self.is_sent and not self.ended
 
     def take_inputs(self, given: dict[str, Any], *, hides_counts: bool) -> None:
         """Keep the arguments as they are now.
@@ -84,8 +89,8 @@ class Call(Span):
     @shielded
     def succeed(self, result: Any) -> Any:
         """Take what the SDK gave; returns the object that the program gets instead, if any."""
-        self.leave()
         try:
+            self.leave()
             return self._take_result(result)
         except Exception:
             self.end()  # better without its answer than never
@@ -107,8 +112,8 @@ class Call(Span):
 
     @shielded
     def parsed(self, stream: Any) -> Any:
-        """The program parsed a raw response; returns the stream that it gets instead, if any."""
-        return self._listen_to(stream)
+        """The program parsed a raw response; returns what it gets instead, if it is a stream."""
+        return self._listen_to(stream) if form_of(stream) == "stream" else None
 
     def _listen_to(self, stream: Any) -> Any:
         self._reads, self._body = "chunks", None
@@ -135,17 +140,23 @@ class Call(Span):
     @shielded
     def raised(self, error: BaseException) -> None:
         """The call itself raised."""
-        if isinstance(error, GeneratorExit):  # maybe the garbage collector's: see `abandon`
-            self._end("CANCELLED", "cancelled", error)
-        else:
-            self.leave()
-            self.fail(error)
+        try:
+            if isinstance(error, GeneratorExit):  # maybe the garbage collector's: see `abandon`
+                self._end("CANCELLED", "cancelled", error)
+            else:
+                self.leave()
+                self.fail(error)
+        finally:
+            self._end("ERROR", "error", None)  # if it could not be told what it was
 
     def chunk(self, item: Any) -> bool:
         """Keep a chunk, by reference, and when it came; says whether it is to be hidden."""
-        self._parts.append((time.perf_counter_ns(), item))
-        if not len(self._parts) % _PART_CHUNKS:
-            self._hand_over()
+        try:
+            self._parts.append((time.perf_counter_ns(), item))
+            if not len(self._parts) % _PART_CHUNKS:
+                self._hand_over()
+        except Exception as error:  # noqa: BLE001  shielded in place: a call more would be felt
+            report("Call.chunk", error)
         return self._hides_counts and bool(_is_counts_only(item))
 
     @property
@@ -169,25 +180,36 @@ class Call(Span):
     @shielded
     def failed(self, error: BaseException) -> None:
         """Reading raised."""
-        if isinstance(error, GeneratorExit):  # the program's own generator around it is closed
-            self._end("OK", "closed", None)  # maybe by the garbage collector: see `abandon`
-        else:
-            self.fail(error)
+        try:
+            if isinstance(error, GeneratorExit):  # the program's own generator around it is closed
+                self._end("OK", "closed", None)  # maybe by the garbage collector: see `abandon`
+            else:
+                self.fail(error)
+        finally:
+            self._end("ERROR", "error", None)  # as above
 
     @shielded
     def closed(self) -> None:
         """The program closed what it reads, maybe because of an exception that goes through it."""
         error = sys.exception()
         if error is None or id(error) == self._during or not is_cancellation(error):
-            read = self._parts or self._handed_over or (self._body is not None and self._body.size)
-            self.end("OK", "closed" if read or self._reads == "chunks" else "abandoned")
+            self.end("OK", "closed" if self._reads == "chunks" or self._is_read() else "abandoned")
         else:
             self.failed(error)
 
+    def _is_read(self) -> bool:
+        pieces = self._body.size if self._body is not None else len(self._parts)
+        return pieces + self._handed_over > 0
+
     @shielded
-    def body_closed(self) -> None:
-        """The HTTP response was closed: by the program, a helper, or the end of a generator."""
-        if self._reads == "chunks" and isinstance(sys.exception(), GeneratorExit):
+    def body_closed(self, http: Any) -> None:
+        """An HTTP response was closed: by the program, a helper, or the end of a generator."""
+        if is_reading():
+            return  # at its end, of which the reader says more
+        if self.reads_body and not self._is_read() and http.is_stream_consumed:
+            self.warn("the program read the body as it was sent, which is not recorded")
+            self.end("OK", "closed")
+        elif self._reads == "chunks" and isinstance(sys.exception(), GeneratorExit):
             self.abandon()  # the SDK's own generator goes away: its event loop ends, for instance
         else:
             self.closed()

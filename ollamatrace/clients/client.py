@@ -31,7 +31,8 @@ class TracedClient:
 
     Args:
         client: An `openai.OpenAI`, `openai.AsyncOpenAI`, `ollama.Client` or `ollama.AsyncClient`,
-            or an object of a subclass. It stays as it is.
+            or an object of a subclass. It stays as it is. If it is traced already, it is traced
+            once, and what is not said anew is as it was.
         tracer: The tracer to use; without it, and without `server` and `experiment`: the tracer of
             the open span, else the default one, the only live one, the environment's.
         server: Where traces go, not the model's server; see `Tracer`. Clients with the same server
@@ -68,7 +69,12 @@ class TracedClient:
         earlier = binding_of(client)
         if earlier is not None and tracer is None and name is None and not include_usage:
             return client  # traced already, and nothing new is asked for
-        original = client if earlier is None else earlier.original
+        original = client
+        if earlier is not None:  # what is not said anew stays
+            original = earlier.original
+            tracer = tracer or earlier.explicit
+            name = name or earlier.name
+            include_usage = include_usage or earlier.include_usage
         make, is_async = _maker(original)
         binding = bind(original, tracer, name, include_usage=include_usage, is_async=is_async)
         twin: C = make(original, binding)

@@ -30,8 +30,9 @@ class Endpoint:
         answer: How its answers are read.
         methods: The methods that ask for it, with the way to them from the client. Those which an
             SDK does not have are passed over.
-        paths: The addresses under which OpenAI's client posts it, ``{}`` for an id. What comes
-            here without one of the methods (``beta``, a helper, ``client.post``) is traced, too.
+        paths: The addresses to which OpenAI's client sends it, by POST if nothing else is said,
+            ``{}`` for an id. What goes there without one of the methods (``beta``, a helper,
+            ``client.post``) is traced, too.
         counts_on_request: Whether its streams have token counts only if they are asked for.
     """
 
@@ -79,7 +80,13 @@ OPENAI: Final = (
         paths=("/responses",),
     ),
     # A background response is picked up, or gone on with, by its id.
-    Endpoint("Responses", "TASK", RetrievedAnswer(), methods=("responses.retrieve",)),
+    Endpoint(
+        "Responses",
+        "TASK",
+        RetrievedAnswer(),
+        methods=("responses.retrieve",),
+        paths=("GET /responses/{}",),
+    ),
     Endpoint("Responses", "LLM", ResponsesAnswer(), paths=("/responses/compact",)),
     Endpoint(
         "Images",
@@ -128,23 +135,33 @@ OLLAMA: Final = (
 
 
 class Paths:
-    """Finds the endpoint that is asked for at an address."""
+    """Finds the endpoint to which a request goes."""
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
-        self._exact: dict[str, Endpoint] = {}
-        self._patterns: list[tuple[re.Pattern[str], Endpoint]] = []
+        self._exact: dict[tuple[str, str], Endpoint] = {}
+        self._patterns: list[tuple[str, re.Pattern[str], Endpoint]] = []
         for endpoint in endpoints:
-            for path in endpoint.paths:
+            for address in endpoint.paths:
+                verb, _, path = address.rpartition(" ")
+                verb = (verb or "POST").lower()
                 if "{}" in path:
                     pattern = "[^/]+".join(map(re.escape, path.split("{}")))
-                    self._patterns.append((re.compile(pattern), endpoint))
+                    self._patterns.append((verb, re.compile(pattern), endpoint))
                 else:
-                    self._exact[path] = endpoint
+                    self._exact[verb, path] = endpoint
 
-    def find(self, path: str) -> Endpoint | None:
-        """The endpoint at `path`, which may have a query; ``None`` if it is not traced."""
-        path = path.partition("?")[0]
-        found = self._exact.get(path)
+    def find(self, verb: str, url: str) -> Endpoint | None:
+        """The endpoint at `url`, relative to the server's; ``None`` if it is not traced."""
+        verb, path = verb.lower(), path_of(url)
+        found = self._exact.get((verb, path))
         if found is not None:
             return found
-        return next((one for pattern, one in self._patterns if pattern.fullmatch(path)), None)
+        for one, pattern, endpoint in self._patterns:
+            if one == verb and pattern.fullmatch(path):
+                return endpoint
+        return None
+
+
+def path_of(url: str) -> str:
+    """The path of an address that is relative to the server's, as the table has it."""
+    return "/" + url.partition("?")[0].strip("/")

@@ -5,6 +5,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Any, Final
 
@@ -16,9 +17,10 @@ _LINE_END: Final = re.compile(rb"\r\n|\n|\r(?=.)", re.DOTALL)
 class EventStream:
     """Takes a body piece by piece and gives the values of the events that are whole."""
 
-    __slots__ = ("_data", "_rest")
+    __slots__ = ("_begun", "_data", "_rest")
 
     def __init__(self) -> None:
+        self._begun = False
         self._rest = b""
         self._data: list[bytes] = []
 
@@ -30,6 +32,9 @@ class EventStream:
         """
         *lines, self._rest = _LINE_END.split(self._rest + piece)
         values: list[Any] = []
+        if lines and not self._begun:
+            self._begun = True
+            lines[0] = lines[0].removeprefix(codecs.BOM_UTF8)
         for line in lines:
             field, _, text = line.partition(b":")
             if field == b"data":

@@ -14,8 +14,7 @@ import inspect
 from collections.abc import AsyncGenerator, Generator
 from typing import Any, Protocol
 
-from ollamatrace.clients.forms import form_of
-from ollamatrace.clients.readers import is_reading, reader
+from ollamatrace.clients.readers import reader
 from ollamatrace.clients.subclasses import Ways
 
 
@@ -32,7 +31,7 @@ class Listener(Protocol):
         ...
 
     def parsed(self, stream: Any) -> Any:
-        """The SDK made `stream` of the body; gives what the program gets instead, if anything."""
+        """The SDK made `stream` of the body; gives what the program gets instead, if a stream."""
         ...
 
     def exhausted(self) -> None:
@@ -43,8 +42,8 @@ class Listener(Protocol):
         """Reading raised."""
         ...
 
-    def body_closed(self) -> None:
-        """It was closed."""
+    def body_closed(self, http: Any) -> None:
+        """`http`, the response, was closed."""
         ...
 
     def dropped(self) -> None:
@@ -121,16 +120,14 @@ class _BodyWays(Ways):
             outer: Any = super()
             return outer.close()
         finally:
-            if not is_reading():
-                self._ollamatrace.body_closed()
+            self._ollamatrace.body_closed(self)
 
     async def aclose(self) -> Any:
         try:
             outer: Any = super()
             return await outer.aclose()
         finally:
-            if not is_reading():
-                self._ollamatrace.body_closed()
+            self._ollamatrace.body_closed(self)
 
     def __del__(self) -> None:
         self._ollamatrace.dropped()
@@ -143,8 +140,6 @@ class _ParseWays(Ways):
 
     def _traced(self, parsed: Any) -> Any:
         listener, streams = self._ollamatrace
-        if form_of(parsed) != "stream":
-            return parsed
         if id(parsed) not in streams:
             streams[id(parsed)] = parsed, listener.parsed(parsed) or parsed
         return streams[id(parsed)][1]

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +32,7 @@ def as_sent(given: dict[str, Any]) -> None:
     messages = given.get("messages")
     if isinstance(messages, list | tuple):
         for at, message in enumerate(messages):
-            if type(message) is dict and message.get("images"):
+            if isinstance(message, Mapping) and message.get("images"):
                 if given["messages"] is messages:
                     given["messages"] = list(messages)
                 given["messages"][at] = {**message, "images": _images(message["images"])}
@@ -56,9 +56,13 @@ def _definition(function: Callable[..., Any]) -> Any:
     convert = getattr(sys.modules.get("ollama._utils"), "convert_function_to_tool", None)
     if convert is None:
         return None
-    if function not in _definitions:
-        _definitions[function] = convert(function).model_dump(exclude_none=True)
-    return _definitions[function]
+    try:
+        definition = _definitions.get(function)
+    except TypeError:  # an object that cannot be remembered
+        return convert(function).model_dump(exclude_none=True)
+    if definition is None:
+        definition = _definitions[function] = convert(function).model_dump(exclude_none=True)
+    return definition
 
 
 def _images(images: Any) -> Any:

@@ -196,6 +196,9 @@ class _TracedGenerator(_Wrapped, Generator[Any, Any, Any]):
         return item
 
 
+_TracedGenerator.__name__ = "generator"  # as messages name it
+
+
 class _TracedAsyncGenerator(_Wrapped, AsyncGenerator[Any, Any]):
     __slots__ = ()
     _class = types.AsyncGeneratorType
@@ -224,3 +227,6 @@ class _TracedAsyncGenerator(_Wrapped, AsyncGenerator[Any, Any]):
             raise
         self._listener.chunk(item)
         return item
+
+
+_TracedAsyncGenerator.__name__ = "async_generator"

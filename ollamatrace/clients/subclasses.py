@@ -10,8 +10,12 @@ before.
 
 from __future__ import annotations
 
+import copyreg
+import functools
+from types import FunctionType
 from typing import Any, ClassVar, Final
 
+_NEW_OBJECT: Final = getattr(copyreg, "__newobj__")  # noqa: B009  type checkers do not know it
 _subclasses: Final[dict[tuple[type[Any], type[Any]], type[Any]]] = {}
 
 
@@ -45,6 +49,10 @@ class Ways:
             "__doc__": kind.__doc__,
             "_ollamatrace_kind": kind,
         }
+        for ways in cls.__mro__[: cls.__mro__.index(Ways)]:
+            for name, method in vars(ways).items():
+                if isinstance(method, FunctionType) and hasattr(kind, name):
+                    body.setdefault(name, _looking_as(method, getattr(kind, name)))
         return type(kind.__name__, (cls, kind), body)
 
     def _as_before(self) -> Any:
@@ -57,4 +65,19 @@ class Ways:
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Copies, and what is pickled, are the SDK's own: only this object is listened to."""
-        return self._as_before().__reduce_ex__(protocol)
+        made, *rest = self._as_before().__reduce_ex__(protocol)
+        # `__newobj__` would be refused: its class is not that of this object.
+        return (object.__new__ if made is _NEW_OBJECT else made, *rest)
+
+
+def _looking_as(method: FunctionType, original: Any) -> FunctionType:
+    """A copy of `method` with the name, the signature and the documentation of the SDK's own."""
+    copied = FunctionType(
+        method.__code__,
+        method.__globals__,
+        method.__name__,
+        method.__defaults__,
+        method.__closure__,
+    )
+    functools.update_wrapper(copied, original)
+    return copied

@@ -15,12 +15,15 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Callable
+from types import MethodType
 from typing import Any, Final
 
 from ollamatrace.clients.begin import begin, begin_request
 from ollamatrace.clients.binding import Binding, rebound
+from ollamatrace.clients.call import Call
 from ollamatrace.clients.endpoints import OLLAMA, OPENAI, Endpoint, Paths
 from ollamatrace.clients.shells import bound, traced_coroutine, traced_method
+from ollamatrace.guard import shielded
 
 _BINDING: Final = "_ollamatrace"
 _MARKED: Final = ("copy", "chat")
@@ -34,8 +37,8 @@ def openai_twin(client: Any, binding: Binding) -> Any:
     """Make the twin of an OpenAI client."""
     twin = copy.copy(client)
     views = {name: type(view) for name in _VIEWS if (view := vars(twin).pop(name, None))}
-    twin.post = _traced_post(twin, binding)  # before the resources, which take it over
-    _rebuild(vars(twin), twin, client)
+    twin.request = _traced_request(twin, binding)
+    _make_own(vars(twin), twin, client)
     _trace_methods(twin, OPENAI, binding)
     for name, view in views.items():  # after the methods, which they take over
         setattr(twin, name, view(twin))
@@ -73,45 +76,43 @@ def _trace_methods(twin: Any, endpoints: tuple[Endpoint, ...], binding: Binding)
             # the place of a resource is the program's.
             is_ours = owner is twin or getattr(owner, "_client", None) is twin
             if is_ours and method is not None:
-                starts = functools.partial(
-                    begin, binding, endpoint, _name(endpoint, binding), method
-                )
+                starts = functools.partial(begin, binding, endpoint, method)
                 setattr(owner, name, shell(owner, method, starts))
 
 
-def _traced_post(twin: Any, binding: Binding) -> Callable[..., Any]:
-    """Trace what is posted to the paths of the table, but for what a traced method posts."""
-    post = twin.post
+def _traced_request(twin: Any, binding: Binding) -> Callable[..., Any]:
+    """Trace what is sent to the paths of the table, but for what a traced method sends."""
+    request = twin.request
 
-    def starts(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        path = args[0] if args else kwargs.get("path")
-        endpoint = _paths.find(path) if isinstance(path, str) else None
-        if endpoint is None:
-            return None
-        return begin_request(binding, endpoint, _name(endpoint, binding), post, args, kwargs)
+    def starts(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
+        options: Any = args[1] if len(args) > 1 else kwargs.get("options")
+        return begin_request(binding, _paths, options)
 
     shell = traced_coroutine if binding.is_async else traced_method
-    return shell(twin, post, starts)
-
-
-def _name(endpoint: Endpoint, binding: Binding) -> str:
-    return f"Async{endpoint.name}" if binding.is_async else endpoint.name
+    return shell(twin, request, starts)
 
 
 def _attribute(value: Any, name: str) -> Any:
     return getattr(value, name, None)
 
 
-def _rebuild(state: dict[str, Any], twin: Any, client: Any) -> None:
-    """Build the resources among the attributes anew, with what the program has set on them."""
-    for name, resource in list(state.items()):
-        if getattr(resource, "_client", None) is client:
-            made = state[name] = type(resource)(twin)
-            new = vars(made)
-            for key, value in vars(resource).items():
-                if key not in _VIEWS:
-                    new.setdefault(key, value)
-            _rebuild(new, twin, client)
+def _make_own(state: dict[str, Any], twin: Any, client: Any) -> None:
+    """Make what `state` has of the client the twin's: resources, and what the program has set."""
+    for name, value in list(state.items()):
+        if value is client:
+            state[name] = twin
+        elif isinstance(value, MethodType) and value.__self__ is client:
+            state[name] = MethodType(value.__func__, twin)
+        elif getattr(value, "_client", None) is client:
+            own = state[name] = copy.copy(value)
+            for view in _VIEWS:
+                vars(own).pop(view, None)
+            _make_own(vars(own), twin, client)
+
+
+@shielded
+def _retraced(client: Any, binding: Binding) -> Any:
+    return openai_twin(client, rebound(binding, client))
 
 
 def _copying(twin: Any, name: str, binding: Binding) -> Callable[..., Any]:
@@ -120,7 +121,7 @@ def _copying(twin: Any, name: str, binding: Binding) -> Callable[..., Any]:
     @functools.wraps(method)
     def copied(_self: Any, *args: Any, **kwargs: Any) -> Any:
         client = method(*args, **kwargs)
-        return openai_twin(client, rebound(binding, client))
+        return _retraced(client, binding) or client
 
     setattr(copied, _BINDING, binding)
     return bound(twin, copied, method)

@@ -210,8 +210,11 @@ class Span:
                 self._links = [(parent._trace, parent._id)]
         self._session = session_var.get()
         self.owner.pipeline.open[self._id] = self
-        self._start_ns = time.time_ns()
         self._begun = time.perf_counter_ns()
+        if self._parent_id is None or parent is None:
+            self._start_ns = time.time_ns()
+        else:  # by one clock: no span of a trace is outside of its parent because clocks are set
+            self._start_ns = parent._start_ns + self._begun - parent._begun
 
     def leave(self) -> None:
         """Make the outer span current again."""

@@ -27,6 +27,10 @@ class OtherAnswer:
 class ProgressAnswer(OtherAnswer):
     """What Ollama tells while it makes, fetches or sends a model: its latest word counts."""
 
+    def merger(self) -> Merger:
+        """Begin to put a stream together."""
+        return _Progress()
+
     def facts(self, outputs: Mapping[str, Any]) -> Facts:
         """Read an answer; it is whole when it says that all went well."""
         return Facts(complete=outputs.get("status") == "success")
@@ -35,10 +39,12 @@ class ProgressAnswer(OtherAnswer):
 class _LastOne:
     """Streams of this kind end with an event that holds the whole; the others are its events."""
 
-    complete = True
-
     def __init__(self) -> None:
         self._last: dict[str, Any] = {}
+
+    @property
+    def complete(self) -> bool:
+        return True
 
     def add(self, chunk: Mapping[str, Any]) -> Channel | None:
         self._last = dict(chunk)
@@ -46,3 +52,9 @@ class _LastOne:
 
     def result(self) -> dict[str, Any]:
         return self._last
+
+
+class _Progress(_LastOne):
+    @property
+    def complete(self) -> bool:
+        return self._last.get("status") == "success"
