@@ -30,12 +30,12 @@ def warn(kind: str, message: str, told: Callable[[str], None] | None = None) -> 
     """
     if not _is_due(kind):
         return
-    try:
-        logger.warning("%s", message)
-        if told is not None:
+    _say(logging.WARNING, message)
+    if told is not None:
+        try:
             told(message)
-    except Exception:  # noqa: BLE001  of the program: its `on_warning`, or one of its log handlers
-        _say(logging.WARNING, "on_warning, or a log handler, failed")
+        except Exception as error:  # noqa: BLE001  it is the program's
+            _say(logging.ERROR, "on_warning failed", error)
 
 
 def report(where: str, error: Exception) -> None:
@@ -53,7 +53,7 @@ def report(where: str, error: Exception) -> None:
 def _say(level: int, message: str, error: Exception | None = None) -> None:
     """Log, whatever a log handler of the program does."""
     with contextlib.suppress(Exception):
-        logger.log(level, "%s", message, exc_info=error or True)
+        logger.log(level, "%s", message, exc_info=error)
 
 
 def _is_due(kind: str) -> bool:
