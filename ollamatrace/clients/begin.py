@@ -15,13 +15,18 @@ import orjson
 from ollamatrace.clients.binding import Binding
 from ollamatrace.clients.call import Call
 from ollamatrace.clients.endpoints import Endpoint, Paths, path_of
+from ollamatrace.clients.secrets import hide_secrets
 from ollamatrace.clients.sent import as_sent
 from ollamatrace.context import span_var
 from ollamatrace.guard import shielded
 
-_SECRET: Final = frozenset({"extra_headers", "api_key"})
+_NEVER: Final = frozenset({"extra_headers", "api_key"})
+"""Arguments that are never recorded."""
 _RAW: Final = "x-stainless-raw-response"
 """The header by which OpenAI's client tells itself that the program wants a raw response."""
+_OF_STREAMS: Final = frozenset({"stream", "stream_options"})
+_OF_FILE: Final = 3
+"""Of a file, its name, content and type are recorded; what may follow are headers."""
 
 
 @shielded
@@ -42,17 +47,19 @@ def begin(
     call = _made(binding, endpoint)
     if call is None:
         return None
-    named = {**_named(method, args), **kwargs} if args else kwargs
+    named = {**(_named(method, args) or {}), **kwargs} if args else kwargs
     given = {
         key: value
         for key, value in named.items()
-        if type(value) not in binding.sentinels and key not in _SECRET
+        if type(value) not in binding.sentinels and key not in _NEVER
     }
     asks = endpoint.counts_on_request and binding.include_usage and _asks_for_counts(kwargs)
     if asks:
         given["stream_options"] = {**given.get("stream_options", {}), "include_usage": True}
     if binding.sends_files:
         as_sent(given)
+    else:
+        hide_secrets(given)
     call.take_inputs(given, hides_counts=asks)
     _begun(call)
     if asks:  # at the end: if something of ours fails before, nothing is asked for
@@ -88,6 +95,7 @@ def begin_request(binding: Binding, paths: Paths, options: Any) -> Call | None:
     for part in (body, options.extra_json, _files(options.files)):
         if isinstance(part, Mapping):
             given |= part
+    hide_secrets(given, everywhere=True)
     call.take_inputs(given, hides_counts=False)
     call = _begun(call)
     call.is_sent = True
@@ -112,6 +120,7 @@ def _begun(call: Call) -> Call:
     return call
 
 
+@shielded
 def _named(method: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
     names = list(inspect.signature(method).parameters)
     return dict(zip(names, args, strict=False))
@@ -122,9 +131,11 @@ def _asks_for_counts(kwargs: Mapping[str, Any]) -> bool:
 
     Not where the program reads the bytes itself: there, nothing can be hidden.
     """
-    options = kwargs.get("stream_options")
+    options, more = kwargs.get("stream_options"), kwargs.get("extra_body")
     if isinstance(options, Mapping) and "include_usage" in options:
         return False
+    if isinstance(more, Mapping) and not _OF_STREAMS.isdisjoint(more):
+        return False  # it goes over what is asked for here
     is_raw = any(str(name).lower() == _RAW for name in kwargs.get("extra_headers") or ())
     return kwargs.get("stream") is True and not is_raw
 
@@ -137,6 +148,7 @@ def _json(content: Any) -> Any:
         return None
 
 
+@shielded
 def _files(files: Any) -> dict[str, Any]:
     """Files of a request by their field: one, or a list where there are several."""
     pairs = files.items() if isinstance(files, Mapping) else files or ()
@@ -149,7 +161,8 @@ def _files(files: Any) -> dict[str, Any]:
 def _file(file: Any) -> Any:
     """A file: bytes as they are; what is read while it is sent, by its name."""
     if isinstance(file, tuple):
-        return [_file(part) for part in file]
+        return [_file(part) for part in file[:_OF_FILE]]
     if file is None or isinstance(file, str | bytes | Mapping):
         return file
-    return str(getattr(file, "name", None) or file)
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) else f"<{type(file).__name__}>"

@@ -44,7 +44,7 @@ def bind(
     client: Any, explicit: Tracer | None, name: str | None, *, include_usage: bool, is_async: bool
 ) -> Binding:
     """Make the binding for a caller's client, as its class and address say."""
-    native = is_ollama(client)
+    native = is_of(client, "ollama")
     provider = "ollama" if native else _provider(client)
     return Binding(
         client, explicit, name, include_usage, provider, is_async, _sentinels(), sends_files=native
@@ -53,14 +53,14 @@ def bind(
 
 def rebound(binding: Binding, client: Any) -> Binding:
     """The binding for a copy of a client, which may have another address."""
-    provider = binding.provider if is_ollama(client) else _provider(client)
+    provider = binding.provider if is_of(client, "ollama") else _provider(client)
     return replace(binding, original=client, provider=provider)
 
 
-def is_ollama(client: object) -> bool:
-    """Whether it is a client of the package `ollama`, or of a subclass of one."""
-    kinds = type(client).__mro__
-    return any(kind.__module__.partition(".")[0] == "ollama" for kind in kinds)
+def is_of(value: object, package: str) -> bool:
+    """Whether it is an object of a class of `package`, or of a subclass of one."""
+    kinds = type(value).__mro__
+    return any(kind.__module__.partition(".")[0] == package for kind in kinds)
 
 
 def _provider(client: Any) -> str:

@@ -30,6 +30,8 @@ _PART_CHUNKS: Final = 64
 _CHUNK_BYTES: Final = 2048
 """About what one chunk takes as an object of the SDK."""
 
+_BUSY: Final = ("generator already executing", "generator is already running")
+
 Reads = Literal["answer", "chunks", "events", "body"]
 """What the program reads: a whole answer; the chunks of a stream as objects of the SDK; the bytes
 of an event stream, or of another body."""
@@ -39,6 +41,7 @@ class Call(Span):
     """The span of one call of a model."""
 
     __slots__ = (
+        "_assembled",
         "_assembly",
         "_binding",
         "_body",
@@ -61,6 +64,8 @@ class Call(Span):
         self._parts: list[Part] = []
         self._handed_over = 0
         """How many of them have gone to the worker."""
+        self._assembled = 0
+        """How many of them it has seen."""
         self._assembly: Assembly | None = None
         self._body: Body | None = None
         self._hides_counts = False
@@ -152,9 +157,10 @@ class Call(Span):
     def chunk(self, item: Any) -> bool:
         """Keep a chunk, by reference, and when it came; says whether it is to be hidden."""
         try:
-            self._parts.append((time.perf_counter_ns(), item))
-            if not len(self._parts) % _PART_CHUNKS:
-                self._hand_over()
+            if not self.ended:
+                self._parts.append((time.perf_counter_ns(), item))
+                if not len(self._parts) % _PART_CHUNKS:
+                    self._hand_over()
         except Exception as error:  # noqa: BLE001  shielded in place: a call more would be felt
             report("Call.chunk", error)
         return self._hides_counts and bool(_is_counts_only(item))
@@ -180,6 +186,8 @@ class Call(Span):
     @shielded
     def failed(self, error: BaseException) -> None:
         """Reading raised."""
+        if _is_busy(error):
+            return
         try:
             if isinstance(error, GeneratorExit):  # the program's own generator around it is closed
                 self._end("OK", "closed", None)  # maybe by the garbage collector: see `abandon`
@@ -221,13 +229,15 @@ class Call(Span):
 
     @shielded
     def _hand_over(self) -> None:
-        if process.generation == self._generation and not self.ended:
-            while len(self._parts) >= _PART_CHUNKS:
-                part = _Handed(self, self._parts[:_PART_CHUNKS])
-                if not self.owner.pipeline.put(part, _weight(part.parts), spans=0):
-                    return  # no room now: they stay here, and are offered again
-                del self._parts[:_PART_CHUNKS]
-                self._handed_over += _PART_CHUNKS
+        pipeline = self.owner.pipeline
+        if process.generation != self._generation or pipeline.closed:
+            self._parts = []  # it is recorded elsewhere, or not at all
+        while len(self._parts) >= _PART_CHUNKS:
+            part = _Handed(self, self._parts[:_PART_CHUNKS])
+            if not pipeline.put(part, _weight(part.parts), spans=0):
+                return  # no room now: they stay here, and are offered again
+            self._handed_over += _PART_CHUNKS
+            del self._parts[:_PART_CHUNKS]
 
     def _size(self) -> int:
         # Chunks that found no room before are held anyway: they are let in with the span.
@@ -249,6 +259,7 @@ class Call(Span):
                 self.endpoint.answer, self.owner.capture, self._start_ns, self._begun
             )
         self._assembly.add(parts)
+        self._assembled += len(parts)
         return self._assembly
 
     def finish(self) -> SpanRecord:
@@ -257,7 +268,9 @@ class Call(Span):
         record.model = _asked(record.inputs)
         record.provider = self._binding.provider
         if self._reads in {"chunks", "events"}:
-            parts, self._parts = self._parts, []
+            # Those that another thread was just handing over when the span ended are here twice.
+            twice = max(0, self._assembled - self._handed_over)
+            parts, self._parts = self._parts[twice:], []
             self.assemble(parts).give(record)
         elif self._body is not None:
             self._body.give(record)
@@ -294,6 +307,11 @@ class _Handed:
 
 def _weight(parts: list[Part]) -> int:
     return sum(len(part) if type(part) is bytes else _CHUNK_BYTES for _, part in parts)
+
+
+def _is_busy(error: BaseException) -> bool:
+    """Whether another thread or task reads just now: it goes on, and this one is turned away."""
+    return isinstance(error, ValueError | RuntimeError) and str(error).endswith(_BUSY)
 
 
 @shielded

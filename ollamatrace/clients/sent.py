@@ -19,6 +19,7 @@ _MAX_PATH: Final = 4096
 _definitions: Final[WeakKeyDictionary[Callable[..., Any], Any]] = WeakKeyDictionary()
 
 
+@shielded
 def as_sent(given: dict[str, Any]) -> None:
     """Put what is sent into `given`, a copy of a call's arguments.
 
@@ -75,6 +76,8 @@ def _image(image: Any) -> Any:
     if not is_path:
         return image
     try:
-        return Path(image).read_bytes()
+        path = Path(image)
+        # A pipe can be read only once, and that is the client's to do.
+        return path.read_bytes() if path.is_file() else image
     except (OSError, ValueError):  # base64 is no path, nor is a name with a NUL
         return image

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ollamatrace.clients.call import Call
+from ollamatrace.context import span_var
+from ollamatrace.spans import Span
 
 Method = Callable[..., Any]
 
@@ -30,14 +32,15 @@ def traced_method(owner: Any, method: Method, begin: Begin) -> Method:
 
     @functools.wraps(method)
     def traced(_self: Any, *args: Any, **kwargs: Any) -> Any:
-        call = begin(args, kwargs)
-        if call is None:
-            return latest()(*args, **kwargs)
-        try:
+        call, outer = None, span_var.get()
+        try:  # all of it: Ctrl-C may come at any moment
+            call = begin(args, kwargs)
             result = latest()(*args, **kwargs)
-            return call.succeed(result) or result
+            return result if call is None else call.succeed(result) or result
         except BaseException as error:
-            call.raised(error)
+            call = call or _begun_since(outer)
+            if call is not None:
+                call.raised(error)
             raise
 
     return bound(owner, traced, method)
@@ -49,14 +52,15 @@ def traced_coroutine(owner: Any, method: Method, begin: Begin) -> Method:
 
     @functools.wraps(method)
     async def traced(_self: Any, *args: Any, **kwargs: Any) -> Any:
-        call = begin(args, kwargs)
-        if call is None:
-            return await latest()(*args, **kwargs)
-        try:
+        call, outer = None, span_var.get()
+        try:  # all of it: Ctrl-C may come at any moment
+            call = begin(args, kwargs)
             result = await latest()(*args, **kwargs)
-            return call.succeed(result) or result
+            return result if call is None else call.succeed(result) or result
         except BaseException as error:
-            call.raised(error)
+            call = call or _begun_since(outer)
+            if call is not None:
+                call.raised(error)
             raise
 
     if inspect.iscoroutinefunction(method):
@@ -67,6 +71,12 @@ def traced_coroutine(owner: Any, method: Method, begin: Begin) -> Method:
         return traced(_self, *args, **kwargs)
 
     return bound(owner, made, method)
+
+
+def _begun_since(outer: Span | None) -> Call | None:
+    """The call that has begun below `outer`, where the one who began it could not say so."""
+    current = span_var.get()
+    return current if isinstance(current, Call) and current is not outer else None
 
 
 def bound(owner: Any, function: Method, method: Method) -> Method:

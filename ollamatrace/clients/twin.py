@@ -19,7 +19,7 @@ from types import MethodType
 from typing import Any, Final
 
 from ollamatrace.clients.begin import begin, begin_request
-from ollamatrace.clients.binding import Binding, rebound
+from ollamatrace.clients.binding import Binding, is_of, rebound
 from ollamatrace.clients.call import Call
 from ollamatrace.clients.endpoints import OLLAMA, OPENAI, Endpoint, Paths
 from ollamatrace.clients.shells import bound, traced_coroutine, traced_method
@@ -103,7 +103,7 @@ def _make_own(state: dict[str, Any], twin: Any, client: Any) -> None:
             state[name] = twin
         elif isinstance(value, MethodType) and value.__self__ is client:
             state[name] = MethodType(value.__func__, twin)
-        elif getattr(value, "_client", None) is client:
+        elif getattr(value, "_client", None) is client and is_of(value, "openai"):
             own = state[name] = copy.copy(value)
             for view in _VIEWS:
                 vars(own).pop(view, None)
@@ -112,6 +112,9 @@ def _make_own(state: dict[str, Any], twin: Any, client: Any) -> None:
 
 @shielded
 def _retraced(client: Any, binding: Binding) -> Any:
+    """The twin of a copy; ``None`` if it is one already, or no client: a subclass may do so."""
+    if binding_of(client) is not None or not hasattr(client, "request"):
+        return None
     return openai_twin(client, rebound(binding, client))
 
 

@@ -94,6 +94,15 @@ class Pipeline:
 
     # On any thread
 
+    def holds(self, item: Queued) -> bool:
+        """Whether it is in the queue. Looks at all that is there."""
+        return any(queued is item for queued, _, _ in tuple(self._queue.items))
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is let in any more."""
+        return self._queue.closed
+
     def put(self, item: Queued, size: int, spans: int = 1) -> bool:
         """Queue what has ended; says whether there was room. Never blocks, never raises."""
         reason = self._queue.put(item, size, spans)

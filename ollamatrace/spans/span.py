@@ -256,14 +256,24 @@ class Span:
         pipeline = self.owner.pipeline
         if pipeline.open.pop(self._id, None) is None or self._generation != process.generation:
             return False
+        try:
+            self._settle(status, reason, error, duration)
+        except BaseException:  # Ctrl-C in the middle: it is out of `open`, and to be queued
+            if not pipeline.holds(self):
+                self._settle(status, reason, None, duration)
+            raise
+        return True
+
+    def _settle(
+        self, status: Status, reason: EndReason, error: BaseException | None, duration: int
+    ) -> None:
         self.ended = True
         self._duration_ns = duration
         self._status = status
         self._end_reason = reason
         if error is not None:
             self._failure = _failure(error, self._start_ns + duration)
-        self._queue(pipeline)
-        return True
+        self._queue(self.owner.pipeline)
 
     def finish(self) -> SpanRecord:
         """Make the record; called once, by the worker."""

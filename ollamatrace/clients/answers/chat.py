@@ -16,10 +16,12 @@ from ollamatrace.clients.answers.answer import (
     pieces,
     text_of,
 )
+from ollamatrace.clients.answers.grow import grown
 from ollamatrace.clients.answers.openai_usage import is_ollama, prompt_usage
-from ollamatrace.records.shapes import is_dict, is_list
+from ollamatrace.records.shapes import as_list, is_dict, is_list
 
 _OF_CHUNKS_ONLY: Final = frozenset({"choices", "object", "obfuscation"})
+_OF_CHOICES: Final = frozenset({"delta", "finish_reason", "index", "logprobs"})
 
 
 class ChatAnswer:
@@ -79,16 +81,25 @@ class _Choice:
         self._role = "assistant"
         self._texts: dict[str, list[str]] = {}
         self._other: dict[str, Any] = {}
-        self._tools: dict[Any, dict[str, Any]] = {}
+        self._tools: list[dict[str, Any]] = []
+        self._open: dict[int | str, dict[str, Any]] = {}
+        """The tool calls to which pieces come, by what these pieces are counted by."""
         self._logprobs: dict[str, list[Any]] = {}
+        self._beside: dict[str, Any] = {}
 
     def add(self, choice: Mapping[str, Any]) -> Channel | None:
         self.finish_reason = text_of(choice.get("finish_reason")) or self.finish_reason
+        for key, value in choice.items():
+            if key not in _OF_CHOICES and value is not None:
+                self._beside[key] = value
         for key, values in part(choice, "logprobs").items():
             if is_list(values):
                 self._logprobs.setdefault(key, []).extend(values)
+        return self._add_delta(part(choice, "delta"))
+
+    def _add_delta(self, delta: Mapping[str, Any]) -> Channel | None:
         channel: Channel | None = None
-        for key, value in part(choice, "delta").items():
+        for key, value in delta.items():
             if key == "role":
                 self._role = value or self._role
             elif key == "tool_calls":
@@ -101,15 +112,12 @@ class _Choice:
                     # Servers name the thinking differently (reasoning, reasoning_content).
                     channel = "answer" if key in {"content", "refusal"} else "thinking"
             elif value is not None:
-                self._other[key] = value
+                self._other[key] = grown(self._other.get(key), value)
                 channel = channel or "answer"
         return channel
 
     def _add_tool(self, call: Mapping[str, Any]) -> None:
-        key = call.get("index")
-        if key is None:  # some servers send whole calls without counting them
-            key = call.get("id") or len(self._tools)
-        merged = self._tools.setdefault(key, {})
+        merged = self._tool(call)
         for name, value in call.items():
             if is_dict(value):
                 inner = merged.setdefault(name, {})
@@ -123,12 +131,29 @@ class _Choice:
             elif name != "index" and value is not None:
                 merged.setdefault(name, value)
 
+    def _tool(self, call: Mapping[str, Any]) -> dict[str, Any]:
+        """The tool call that a piece belongs to; a new one if it begins one."""
+        index, own = call.get("index"), text_of(call.get("id"))
+        # Some servers send whole calls without counting them, or count them all as the first.
+        key = index if isinstance(index, int) else own or len(self._tools)
+        merged = self._open.get(key)
+        is_another = merged is not None and own is not None and own != merged.get("id", own)
+        if merged is None or (is_another and part(call, "function").get("name")):
+            merged = self._open[key] = {}
+            self._tools.append(merged)
+        return merged
+
     def result(self, index: int) -> dict[str, Any]:
         message: dict[str, Any] = {"content": None, "role": self._role, **self._other}
-        message.update({key: "".join(texts) for key, texts in self._texts.items()})
+        for key, texts in self._texts.items():
+            text = "".join(texts)
+            # Where text comes beside other parts (Mistral's thinking), it is a part itself.
+            before = as_list(message.get(key))
+            message[key] = [*before, {"type": "text", "text": text}] if before else text
         if self._tools:
-            message["tool_calls"] = [{"type": "function", **call} for call in self._tools.values()]
+            message["tool_calls"] = [{"type": "function", **call} for call in self._tools]
         return {
+            **self._beside,
             "finish_reason": self.finish_reason,
             "index": index,
             "logprobs": self._logprobs or None,

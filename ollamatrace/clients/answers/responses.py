@@ -9,11 +9,20 @@ from ollamatrace.clients.answers.answer import Channel, Facts, Merger, part, pie
 from ollamatrace.clients.answers.openai_usage import input_usage
 
 _FINAL: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
-_TEXT_FIELDS: Final = {
-    "response.output_text.delta": "text",
-    "response.refusal.delta": "refusal",
-    "response.reasoning_text.delta": "text",
+_FIELDS: Final = {
+    "response.function_call_arguments.delta": ("function_call", "arguments"),
+    "response.mcp_call_arguments.delta": ("mcp_call", "arguments"),
+    "response.custom_tool_call_input.delta": ("custom_tool_call", "input"),
+    "response.code_interpreter_call_code.delta": ("code_interpreter_call", "code"),
 }
+"""Deltas of a text that an item has: the item's type, and the text's name."""
+_PARTS: Final = {
+    "response.output_text.delta": ("message", "content", "output_text", "text"),
+    "response.refusal.delta": ("message", "content", "refusal", "refusal"),
+    "response.reasoning_text.delta": ("reasoning", "content", "reasoning_text", "text"),
+    "response.reasoning_summary_text.delta": ("reasoning", "summary", "summary_text", "text"),
+}
+"""Deltas of a part of an item: the item's type, its list, the part's type, and the text's name."""
 
 
 class ResponsesAnswer:
@@ -61,20 +70,26 @@ class _ResponsesMerger:
             self.complete = self.complete or kind in _FINAL
         elif item := part(chunk, "item"):
             self._items[self._index(chunk)] = dict(item)
-        elif kind == "response.function_call_arguments.delta":
-            item = self._items.setdefault(self._index(chunk), {"type": "function_call"})
-            item["arguments"] = (item.get("arguments") or "") + (chunk.get("delta") or "")
-        elif field := _TEXT_FIELDS.get(kind):
-            self._add_text(chunk, field)
+        elif kind in _FIELDS:
+            item_type, field = _FIELDS[kind]
+            item = self._item(chunk, item_type)
+            item[field] = (item.get(field) or "") + (chunk.get("delta") or "")
+        elif kind in _PARTS:
+            self._add_part(chunk, *_PARTS[kind])
+        elif kind == "error":
+            self._response["error"] = {name: chunk.get(name) for name in ("code", "message")}
         if not kind.endswith(".delta") or not text_of(chunk.get("delta")):
             return None
         return "thinking" if "reasoning" in kind else "answer"
 
     def result(self) -> dict[str, Any]:
-        if self.complete or not self._items:
+        if not self._items or (self.complete and self._response.get("output")):
             return self._response
         output = [item for _, item in sorted(self._items.items())]
         return {**self._response, "output": output}
+
+    def _item(self, chunk: Mapping[str, Any], item_type: str) -> dict[str, Any]:
+        return self._items.setdefault(self._index(chunk), {"type": item_type})
 
     def _index(self, chunk: Mapping[str, Any]) -> int:
         # llama.cpp leaves the index out; its items come one after the other.
@@ -84,12 +99,14 @@ class _ResponsesMerger:
         new = chunk.get("type") == "response.output_item.added"
         return len(self._items) if new else max(len(self._items) - 1, 0)
 
-    def _add_text(self, chunk: Mapping[str, Any], field: str) -> None:
-        item = self._items.setdefault(self._index(chunk), {"type": "message", "content": []})
-        contents = [dict(content) for content in pieces(item, "content")]
-        index = chunk.get("content_index")
-        index = index if isinstance(index, int) else max(len(contents) - 1, 0)
-        while len(contents) <= index:
-            contents.append({"type": "output_text" if field == "text" else field})
-        contents[index][field] = (contents[index].get(field) or "") + (chunk.get("delta") or "")
-        item["content"] = contents
+    def _add_part(
+        self, chunk: Mapping[str, Any], item_type: str, name: str, part_type: str, field: str
+    ) -> None:
+        item = self._item(chunk, item_type)
+        parts = [dict(one) for one in pieces(item, name)]
+        index = chunk.get("summary_index" if name == "summary" else "content_index")
+        index = index if isinstance(index, int) else max(len(parts) - 1, 0)
+        while len(parts) <= index:
+            parts.append({"type": part_type})
+        parts[index][field] = (parts[index].get(field) or "") + (chunk.get("delta") or "")
+        item[name] = parts
