@@ -17,8 +17,8 @@ from ollamatrace.records import SpanRecord, content_of, plain
 from ollamatrace.settings import Capture
 
 Part = tuple[int, Any]
-"""When a part came, on the performance counter, and the part: a chunk as an object of the SDK, or
-bytes of an event stream."""
+"""When a part came, on the performance counter, and the part: a chunk as an object of the SDK or
+as plain values, or bytes of an event stream."""
 
 
 class Assembly:
@@ -66,9 +66,9 @@ class Assembly:
             since_ns = time_ns - self._begun
             chunks = self._event_stream.feed(part) if isinstance(part, bytes) else (part,)
             for chunk in chunks:
-                dumped = chunk if isinstance(chunk, dict) else _dumped(chunk)
-                self._merge(since_ns, dumped)
-                came.append((self._start_ns + since_ns, chunk if dumped is None else dumped))
+                plainly = chunk if isinstance(chunk, dict) else dumped(chunk)
+                self._merge(since_ns, plainly)
+                came.append((self._start_ns + since_ns, chunk if plainly is None else plainly))
                 pause()
         self._count += len(came)
         if self._events is not None:
@@ -94,7 +94,7 @@ class Assembly:
 
 
 @shielded
-def _dumped(chunk: Any) -> dict[str, Any] | None:
+def dumped(chunk: Any) -> dict[str, Any] | None:
     """A chunk as plain values; ``None``: a server may send anything, also what is no object."""
     return chunk.model_dump(warnings=False) if hasattr(chunk, "model_dump") else None
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from ollamatrace.clients.answers import Facts
-from ollamatrace.clients.assembly import Assembly, Part
+from ollamatrace.clients.assembly import Assembly, Part, dumped
 from ollamatrace.clients.binding import Binding
 from ollamatrace.clients.body import Body
 from ollamatrace.clients.chunks import CHUNK_EVENT_BYTES, MOST_EVENTS
@@ -22,7 +23,7 @@ from ollamatrace.clients.readers import is_reading
 from ollamatrace.clients.streams import traced_stream
 from ollamatrace.guard import report, shielded
 from ollamatrace.ids import process
-from ollamatrace.records import SpanRecord, answer_snapshot, snapshot
+from ollamatrace.records import EndReason, SpanRecord, Status, answer_snapshot, snapshot
 from ollamatrace.spans import Span, is_cancellation
 from ollamatrace.tracer import Tracer
 
@@ -47,8 +48,10 @@ class Call(Span):
         "_body",
         "_during",
         "_handed_over",
+        "_has_parts",
         "_hides_counts",
         "_parts",
+        "_provider",
         "_reads",
         "endpoint",
         "is_sent",
@@ -57,7 +60,9 @@ class Call(Span):
     def __init__(self, tracer: Tracer, name: str, endpoint: Endpoint, binding: Binding) -> None:
         super().__init__(tracer, name, endpoint.kind)
         self.endpoint = endpoint
-        self._binding = binding
+        self._binding: Binding | None = binding
+        self._provider = binding.provider
+        self._has_parts = endpoint.answer.has_parts
         self.is_sent = False
         """Whether its request is on its way: another one inside is another call."""
         self._reads: Reads = "answer"
@@ -156,14 +161,17 @@ class Call(Span):
 
     def chunk(self, item: Any) -> bool:
         """Keep a chunk, by reference, and when it came; says whether it is to be hidden."""
+        hidden = self._hides_counts and bool(_is_counts_only(item))
         try:
             if not self.ended:
+                if self._has_parts is not None and type(item) is not bytes:
+                    item = _settled(item, self._has_parts)
                 self._parts.append((time.perf_counter_ns(), item))
                 if not len(self._parts) % _PART_CHUNKS:
                     self._hand_over()
         except Exception as error:  # noqa: BLE001  shielded in place: a call more would be felt
             report("Call.chunk", error)
-        return self._hides_counts and bool(_is_counts_only(item))
+        return hidden
 
     @property
     def reads_body(self) -> bool:
@@ -239,6 +247,12 @@ class Call(Span):
             self._handed_over += _PART_CHUNKS
             del self._parts[:_PART_CHUNKS]
 
+    def _settle(
+        self, status: Status, reason: EndReason, error: BaseException | None, duration: int
+    ) -> None:
+        self._binding = None  # what waits in the queue keeps no client alive
+        super()._settle(status, reason, error, duration)
+
     def _size(self) -> int:
         # Chunks that found no room before are held anyway: they are let in with the span.
         here = _weight(self._parts[:_PART_CHUNKS])
@@ -266,7 +280,7 @@ class Call(Span):
         """Make the record: merge what is left, read the answer."""
         record = super().finish()
         record.model = _asked(record.inputs)
-        record.provider = self._binding.provider
+        record.provider = self._provider
         if self._reads in {"chunks", "events"}:
             # Those that another thread was just handing over when the span ended are here twice.
             twice = max(0, self._assembled - self._handed_over)
@@ -312,6 +326,15 @@ def _weight(parts: list[Part]) -> int:
 def _is_busy(error: BaseException) -> bool:
     """Whether another thread or task reads just now: it goes on, and this one is turned away."""
     return isinstance(error, ValueError | RuntimeError) and str(error).endswith(_BUSY)
+
+
+def _settled(chunk: Any, has_parts: Callable[[Any], bool]) -> Any:
+    """A chunk as it is now, if the program may go on with what is in it."""
+    try:
+        is_to_be_copied = has_parts(chunk)
+    except Exception:  # noqa: BLE001  a server may send anything
+        is_to_be_copied = True
+    return (dumped(chunk) or chunk) if is_to_be_copied else chunk
 
 
 @shielded

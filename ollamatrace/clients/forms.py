@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Final, Literal
 
 Form = Literal["answer", "stream", "raw", "binary"]
@@ -27,10 +26,7 @@ def form_of(result: Any) -> Form:
 def _look_at(result: Any) -> Form:
     if hasattr(result, "http_response"):  # with_raw_response, with_streaming_response
         return "raw"
-    if isinstance(result, GeneratorType | AsyncGeneratorType):
-        return "stream"
-    is_iterator = hasattr(result, "__next__") or hasattr(result, "__anext__")
-    if is_iterator and hasattr(result, "__dict__"):  # else: a test's `iter([...])`, say
+    if hasattr(result, "__next__") or hasattr(result, "__anext__"):
         return "stream"
     if hasattr(result, "response") and hasattr(result, "iter_bytes"):
         return "binary"

@@ -81,8 +81,10 @@ def _begun_since(outer: Span | None) -> Call | None:
 
 def bound(owner: Any, function: Method, method: Method) -> Method:
     """Make `function` a method of `owner`, as `method`, which it stands for, is."""
-    # The signature is the function's, to be seen without the owner.
-    function.__wrapped__ = getattr(method, "__func__", method)  # type: ignore[attr-defined]
+    # The signature is the function's, to be seen without the owner. What looks one level down, to
+    # find whether it is asynchronous, finds there what it finds below the SDK's own.
+    inner = getattr(method, "__func__", method)
+    function.__wrapped__ = getattr(inner, "__wrapped__", inner)  # type: ignore[attr-defined]
     return types.MethodType(function, owner)
 
 

@@ -172,11 +172,10 @@ def test_sentinels_and_secrets_are_not_recorded(openai_client, tracer):
 COMPLETIONS = "openai.resources.chat.completions.Completions.create"
 
 
-@pytest.mark.parametrize("answers", [5, iter([5])])
-def test_a_method_replaced_on_the_class_is_the_one_that_is_called(answers, openai_client, tracer):
+def test_a_method_replaced_on_the_class_is_the_one_that_is_called(openai_client, tracer):
     traced = TracedClient(openai_client("ollama-v1/chat"), tracer=tracer)
-    with mock.patch(COMPLETIONS, return_value=answers) as replaced:
-        assert traced.chat.completions.create(**CHAT) is answers
+    with mock.patch(COMPLETIONS, return_value=5) as replaced:
+        assert traced.chat.completions.create(**CHAT) == 5
     replaced.assert_called_once_with(**CHAT)
     [record] = tracer.finished()
     assert record.inputs == CHAT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -52,6 +52,15 @@ class Merger(Protocol):
 
 class Answer(Protocol):
     """How one endpoint answers."""
+
+    @property
+    def has_parts(self) -> Callable[[Any], bool] | None:
+        """Whether programs put what later chunks bring into the objects that a chunk holds.
+
+        OpenAI's own guide does so with tool calls. The chunk is an object of the SDK; ``None``: no
+        chunk of this endpoint has such objects.
+        """
+        ...
 
     def merger(self) -> Merger:
         """Begin to put a stream together."""

@@ -27,6 +27,12 @@ _OF_CHOICES: Final = frozenset({"delta", "finish_reason", "index", "logprobs"})
 class ChatAnswer:
     """``chat.completions.create`` and ``parse``."""
 
+    @staticmethod
+    def has_parts(chunk: Any) -> bool:
+        """Whether it has pieces of tool calls."""
+        choices = chunk.choices
+        return bool(choices) and bool(choices[0].delta.tool_calls)
+
     def merger(self) -> Merger:
         """Begin to put a stream together."""
         return _ChatMerger()
@@ -43,7 +49,8 @@ def choice_facts(outputs: Mapping[str, Any]) -> Facts:
         model=text_of(outputs.get("model")),
         usage=prompt_usage(outputs),
         finish_reason=next((reason for reason in reasons if reason), None),
-        complete=bool(reasons) and all(reasons),
+        # What has no choices is no answer: something that a library put in its place.
+        complete="choices" not in outputs or (bool(reasons) and all(reasons)),
         from_ollama=is_ollama(outputs),
     )
 

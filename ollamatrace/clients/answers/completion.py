@@ -25,6 +25,8 @@ from ollamatrace.records.shapes import as_list, is_list
 class CompletionAnswer:
     """``completions.create``."""
 
+    has_parts = None
+
     def merger(self) -> Merger:
         """Begin to put a stream together."""
         return _CompletionMerger()

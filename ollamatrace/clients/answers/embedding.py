@@ -12,6 +12,8 @@ from ollamatrace.clients.answers.openai_usage import is_ollama, prompt_usage
 class EmbeddingAnswer:
     """``embeddings.create``."""
 
+    has_parts = None
+
     def merger(self) -> Merger:
         """There is nothing to put together."""
         raise TypeError("embeddings are not streamed")

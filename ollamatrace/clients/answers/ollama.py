@@ -27,6 +27,8 @@ _LISTS: Final = ("tool_calls", "images", "logprobs")
 class OllamaAnswer:
     """All of Ollama's answers: they share their counts and durations."""
 
+    has_parts = None
+
     def merger(self) -> Merger:
         """Begin to put a stream together."""
         return _OllamaMerger()

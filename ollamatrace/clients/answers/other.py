@@ -12,6 +12,8 @@ from ollamatrace.clients.answers.openai_usage import input_usage, prompt_usage
 class OtherAnswer:
     """An answer that is kept as it came."""
 
+    has_parts = None
+
     def merger(self) -> Merger:
         """Begin to put a stream together."""
         return _LastOne()

@@ -9,6 +9,7 @@ from ollamatrace.clients.answers.answer import Channel, Facts, Merger, part, pie
 from ollamatrace.clients.answers.openai_usage import input_usage
 
 _FINAL: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
+_STATUSES: Final = frozenset({"completed", "incomplete", "failed", "cancelled"})
 _FIELDS: Final = {
     "response.function_call_arguments.delta": ("function_call", "arguments"),
     "response.mcp_call_arguments.delta": ("mcp_call", "arguments"),
@@ -28,19 +29,25 @@ _PARTS: Final = {
 class ResponsesAnswer:
     """``responses.create`` and ``parse``."""
 
+    @staticmethod
+    def has_parts(chunk: Any) -> bool:
+        """Whether it has an item, a part or the response so far."""
+        return not str(chunk.type).endswith(".delta")
+
     def merger(self) -> Merger:
         """Begin to put a stream together."""
         return _ResponsesMerger()
 
     def facts(self, outputs: Mapping[str, Any]) -> Facts:
         """Read an answer, merged or whole."""
+        status = text_of(outputs.get("status"))
         return Facts(
             model=text_of(outputs.get("model")),
             usage=input_usage(outputs),
             finish_reason=text_of(part(outputs, "incomplete_details").get("reason"))
-            or text_of(outputs.get("status")),
+            or (status if status in _STATUSES else None),
             # One in the background goes on without the program, which comes back for it.
-            complete=bool(outputs.get("background")) or outputs.get("status") != "in_progress",
+            complete=bool(outputs.get("background")) or status != "in_progress",
         )
 
 
