@@ -254,15 +254,17 @@ class Span:
         """Do what ends have in common; says whether this is the one that counts."""
         duration = self._elapsed()
         pipeline = self.owner.pipeline
-        if pipeline.open.pop(self._id, None) is None or self._generation != process.generation:
-            return False
+        here = self._generation == process.generation
+        open_till_now = here and not self.ended
         try:
-            self._settle(status, reason, error, duration)
-        except BaseException:  # Ctrl-C in the middle: it is out of `open`, and to be queued
-            if not pipeline.holds(self):
+            ends = pipeline.open.pop(self._id, None) is not None and here
+            if ends:
+                self._settle(status, reason, error, duration)
+        except BaseException:  # Ctrl-C in the middle: once it is out of `open`, it is to be queued
+            if open_till_now and self._id not in pipeline.open and not pipeline.holds(self):
                 self._settle(status, reason, None, duration)
             raise
-        return True
+        return ends
 
     def _settle(
         self, status: Status, reason: EndReason, error: BaseException | None, duration: int

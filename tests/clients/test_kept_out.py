@@ -184,3 +184,49 @@ async def test_speech(way, tracer):
     [record] = tracer.finished()
     assert record.inputs == given
     assert record.outputs == BY_PATH["audio.speech.create"].outputs
+
+
+TOOLS = [
+    {"type": "mcp", "server_label": "s", "server_url": "http://s", "authorization": "sk-of-mcp"},
+    {"type": "mcp", "server_label": "t", "headers": {"Authorization": "Bearer sk-of-mcp"}},
+    {"type": "web_search"},
+]
+
+
+@pytest.mark.parametrize("method", ["responses.create", "beta.responses.create"])
+async def test_what_lets_the_model_into_other_servers(method, way, tracer):
+    server = Stub([RESPONSE])
+    client = TracedClient(server.openai(way), tracer=tracer)
+    tools = json.loads(json.dumps(TOOLS))
+    await done(find(client, method)(model="m", input="Hi", tools=tools))
+    assert server.sent["tools"] == tools == TOOLS
+    [record] = tracer.finished()
+    assert b"sk-of-mcp" not in record.line()
+    assert [tool.get("server_label") for tool in record.inputs["tools"]] == ["s", "t", None]
+
+
+@pytest.mark.parametrize("method", ["chat.completions.create", "beta.chat.completions.create"])
+@pytest.mark.parametrize("name", ["api_key", "api-key", "X-Api-Key", "Authorization"])
+async def test_keys_in_what_is_added(name, method, way, tracer):
+    server = Stub([COMPLETION])
+    client = TracedClient(server.openai(way), tracer=tracer)
+    more = {name: "sk-added", "top_k": 5}
+    await done(
+        find(client, method)(model="m", messages=MESSAGES, extra_body=more, extra_query=more)
+    )
+    assert server.sent[name] == "sk-added"
+    assert more[name] == "sk-added"
+    [record] = tracer.finished()
+    assert b"sk-added" not in record.line()
+    assert record.inputs.get("extra_body", record.inputs)["top_k"] == 5
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_headers_of_a_file(way, tracer):
+    server = Stub([{"text": "Hello"}])
+    client = TracedClient(server.openai(way), tracer=tracer)
+    file = ("a.wav", WAV, "audio/wav", {"X-Key": "sk-of-file"})
+    await done(client.audio.transcriptions.create(model="whisper", file=file))
+    [record] = tracer.finished()
+    assert b"sk-of-file" not in record.line()
+    assert record.inputs["file"][0] == "a.wav"
