@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from ollamatrace.clients.answers import Facts
+from ollamatrace.clients.answers import read_answer
 from ollamatrace.clients.assembly import Assembly, Part, dumped
 from ollamatrace.clients.binding import Binding
 from ollamatrace.clients.body import Body
@@ -279,7 +279,6 @@ class Call(Span):
     def finish(self) -> SpanRecord:
         """Make the record: merge what is left, read the answer."""
         record = super().finish()
-        record.model = _asked(record.inputs)
         record.provider = self._provider
         if self._reads in {"chunks", "events"}:
             # Those that another thread was just handing over when the span ended are here twice.
@@ -288,22 +287,9 @@ class Call(Span):
             self.assemble(parts).give(record)
         elif self._body is not None:
             self._body.give(record)
-        self._read_answer(record)
+        complete = None if self._assembly is None else self._assembly.complete
+        read_answer(record, self.endpoint.answer, complete=complete)
         return record
-
-    @shielded
-    def _read_answer(self, record: SpanRecord) -> None:
-        facts = Facts()
-        if isinstance(record.outputs, dict):
-            facts = self.endpoint.answer.facts(record.outputs)
-        _note(record, facts)
-        complete = facts.complete if self._assembly is None else self._assembly.complete
-        if not complete and record.end_reason in {"returned", "exhausted"}:
-            record.end_reason = "incomplete"
-            record.warnings.append(
-                "the server stopped without its final message: the answer may be cut short, and "
-                "there are no token counts"
-            )
 
 
 class _Handed:
@@ -340,21 +326,3 @@ def _settled(chunk: Any, has_parts: Callable[[Any], bool]) -> Any:
 @shielded
 def _is_counts_only(chunk: Any) -> bool:
     return not chunk.choices and chunk.usage is not None
-
-
-def _asked(inputs: Any) -> str | None:
-    asked: Any = inputs.get("model") if inputs else None
-    return asked if isinstance(asked, str) else None
-
-
-def _note(record: SpanRecord, facts: Facts) -> None:
-    asked, record.model = record.model, facts.model or record.model
-    if asked is not None and asked != record.model:
-        record.attributes["model_asked"] = asked
-    if facts.finish_reason is not None:
-        record.attributes["finish_reason"] = facts.finish_reason
-    if facts.from_ollama:
-        record.provider = "ollama"
-    record.usage = facts.usage
-    for name, value in facts.durations.items():
-        setattr(record.timing, name, value)

@@ -60,11 +60,56 @@ class _Wrapped:
         self._listener.dropped()
 
 
-class _TracedGenerator(_Wrapped, Generator[Any, Any, Any]):
+class _Read(_Wrapped):
+    """What is read step by step."""
+
     __slots__ = ()
+
+    @reader
+    def _step(self, step: Callable[..., Any], *args: Any) -> Any:
+        listener = self._listener
+        while True:
+            try:
+                item = step(*args)
+            except StopIteration:
+                listener.exhausted()
+                raise
+            except BaseException as error:
+                listener.failed(error)
+                raise
+            if not listener.chunk(item):
+                return item
 
     def __next__(self) -> Any:
         return self._step(self._stream.__next__)
+
+
+class _AsyncRead(_Wrapped):
+    """The same for the asynchronous kind."""
+
+    __slots__ = ()
+
+    @reader
+    async def _step(self, step: Callable[..., Any], *args: Any) -> Any:
+        listener = self._listener
+        while True:
+            try:
+                item = await step(*args)
+            except StopAsyncIteration:
+                listener.exhausted()
+                raise
+            except BaseException as error:
+                listener.failed(error)
+                raise
+            if not listener.chunk(item):
+                return item
+
+    async def __anext__(self) -> Any:
+        return await self._step(self._stream.__anext__)
+
+
+class _TracedGenerator(_Read, Generator[Any, Any, Any]):
+    __slots__ = ()
 
     def send(self, value: Any) -> Any:
         return self._step(self._stream.send, value)
@@ -76,51 +121,22 @@ class _TracedGenerator(_Wrapped, Generator[Any, Any, Any]):
         self._stream.close()  # raises if it is running in another thread: then it goes on
         self._listener.closed()
 
-    def _step(self, step: Any, *args: Any) -> Any:
-        try:
-            item = step(*args)
-        except StopIteration:
-            self._listener.exhausted()
-            raise
-        except BaseException as error:
-            self._listener.failed(error)
-            raise
-        self._listener.chunk(item)
-        return item
 
-
-_TracedGenerator.__name__ = "generator"  # as messages name it
-
-
-class _TracedAsyncGenerator(_Wrapped, AsyncGenerator[Any, Any]):
+class _TracedAsyncGenerator(_AsyncRead, AsyncGenerator[Any, Any]):
     __slots__ = ()
 
-    async def __anext__(self) -> Any:
-        return await self._step(self._stream.__anext__())
-
     async def asend(self, value: Any) -> Any:
-        return await self._step(self._stream.asend(value))
+        return await self._step(self._stream.asend, value)
 
     async def athrow(self, *error: Any) -> Any:
-        return await self._step(self._stream.athrow(*error))
+        return await self._step(self._stream.athrow, *error)
 
     async def aclose(self) -> None:
         await self._stream.aclose()  # as above
         self._listener.closed()
 
-    async def _step(self, step: Any) -> Any:
-        try:
-            item = await step
-        except StopAsyncIteration:
-            self._listener.exhausted()
-            raise
-        except BaseException as error:
-            self._listener.failed(error)
-            raise
-        self._listener.chunk(item)
-        return item
 
-
+_TracedGenerator.__name__ = "generator"  # as messages name it
 _TracedAsyncGenerator.__name__ = "async_generator"
 
 
@@ -134,25 +150,11 @@ class _AnyIterator(_Wrapped):
         return _closing(value, self._listener) if name in _CLOSING else value
 
 
-class _Iterator(_AnyIterator):
+class _Iterator(_AnyIterator, _Read):
     __slots__ = ()
 
     def __iter__(self) -> Any:
         return self
-
-    @reader
-    def __next__(self) -> Any:
-        while True:
-            try:
-                item = self._stream.__next__()
-            except StopIteration:
-                self._listener.exhausted()
-                raise
-            except BaseException as error:
-                self._listener.failed(error)
-                raise
-            if not self._listener.chunk(item):
-                return item
 
     def __enter__(self) -> Any:
         self._stream.__enter__()
@@ -163,25 +165,11 @@ class _Iterator(_AnyIterator):
         return self._stream.__exit__(*error)
 
 
-class _AsyncIterator(_AnyIterator):
+class _AsyncIterator(_AnyIterator, _AsyncRead):
     __slots__ = ()
 
     def __aiter__(self) -> Any:
         return self
-
-    @reader
-    async def __anext__(self) -> Any:
-        while True:
-            try:
-                item = await self._stream.__anext__()
-            except StopAsyncIteration:
-                self._listener.exhausted()
-                raise
-            except BaseException as error:
-                self._listener.failed(error)
-                raise
-            if not self._listener.chunk(item):
-                return item
 
     async def __aenter__(self) -> Any:
         await self._stream.__aenter__()

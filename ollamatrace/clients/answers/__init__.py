@@ -6,6 +6,7 @@ from ollamatrace.clients.answers.completion import CompletionAnswer
 from ollamatrace.clients.answers.embedding import EmbeddingAnswer
 from ollamatrace.clients.answers.ollama import OllamaAnswer
 from ollamatrace.clients.answers.other import OtherAnswer, ProgressAnswer
+from ollamatrace.clients.answers.reading import read_answer
 from ollamatrace.clients.answers.responses import ResponsesAnswer, RetrievedAnswer
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "ProgressAnswer",
     "ResponsesAnswer",
     "RetrievedAnswer",
+    "read_answer",
 ]
