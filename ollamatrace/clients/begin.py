@@ -55,7 +55,7 @@ def begin(
     }
     asks = endpoint.counts_on_request and binding.include_usage and _asks_for_counts(kwargs)
     if asks:
-        given["stream_options"] = {**given.get("stream_options", {}), "include_usage": True}
+        given["stream_options"] = {**(given.get("stream_options") or {}), "include_usage": True}
     if binding.sends_files:
         as_sent(given)
     else:
@@ -78,10 +78,13 @@ def begin_request(binding: Binding, paths: Paths, options: Any) -> Call | None:
         paths: What is traced.
         options: The request, as the client puts it together.
     """
-    endpoint = paths.find(options.method, options.url)
+    current = span_var.get()
+    endpoint: Endpoint | None = None
+    if isinstance(current, Call) and options.url in current.endpoint.paths:
+        endpoint = current.endpoint  # as it mostly is; looking for it takes longer
+    endpoint = endpoint or paths.find(options.method, options.url)
     if endpoint is None:
         return None
-    current = span_var.get()
     if isinstance(current, Call) and current.is_beginning(binding, endpoint):
         current.is_sent = True  # it is the call's own request
         return None

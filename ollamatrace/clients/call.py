@@ -161,7 +161,7 @@ class Call(Span):
 
     def chunk(self, item: Any) -> bool:
         """Keep a chunk, by reference, and when it came; says whether it is to be hidden."""
-        hidden = self._hides_counts and bool(_is_counts_only(item))
+        hidden = self._hides_counts and _is_counts_only(item)
         try:
             if not self.ended:
                 if self._has_parts is not None and type(item) is not bytes:
@@ -323,6 +323,5 @@ def _settled(chunk: Any, has_parts: Callable[[Any], bool]) -> Any:
     return (dumped(chunk) or chunk) if is_to_be_copied else chunk
 
 
-@shielded
 def _is_counts_only(chunk: Any) -> bool:
-    return not chunk.choices and chunk.usage is not None
+    return not getattr(chunk, "choices", True) and getattr(chunk, "usage", None) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import openai
 import pytest
 
 from ollamatrace import TracedClient
@@ -125,6 +126,25 @@ async def test_what_the_program_says_about_it_holds(options, reply, chunks, way,
     [record] = tracer.finished()
     assert record.inputs["stream_options"] == options
     assert (record.usage is not None) == (reply is COUNTED)
+
+
+@pytest.mark.parametrize("nothing", [None, openai.NOT_GIVEN, openai.omit])
+async def test_options_that_say_nothing(nothing, way, tracer):
+    server = Stub([COUNTED])
+    client = TracedClient(server.openai(way), tracer=tracer, include_usage=True)
+    given = {"model": "m", "messages": MESSAGES, "stream": True, "stream_options": nothing}
+    assert len(await items(await done(client.chat.completions.create(**given)))) == 2
+    assert server.sent["stream_options"] == {"include_usage": True}
+    [record] = tracer.finished()
+    assert record.usage.total_tokens == 5
+
+
+async def test_odd_chunks_are_not_hidden(way, tracer):
+    server = Stub([event_stream("text", [1], {"choices": None}, {"usage": None})])
+    client = TracedClient(server.openai(way), tracer=tracer, include_usage=True)
+    given = {"model": "m", "messages": MESSAGES, "stream": True}
+    assert len(await items(await done(client.chat.completions.create(**given)))) == 4
+    assert len(tracer.finished()) == 1
 
 
 async def test_other_options_stay(way, tracer):
