@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,8 @@ class Outcome:
 
 def run(row: Row, column: Column, server: ModelServer, wrapper: Wrapper | None) -> Outcome:
     """Run the program of a cell; bare without a wrapper."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so it is where a shell put us behind
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.freeze()  # to collect is quick then: only what the program made is looked at
     try:
         if wrapper is not None:
