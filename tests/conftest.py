@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 
 import pytest
 
@@ -13,6 +14,10 @@ from ollamatrace.pipeline.worker import worker
 from ollamatrace.testing import MemoryTracer
 from ollamatrace.tracer import registry
 from tests.exchanges import load
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is where a shell put us behind, and so it would be for the programs that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
