@@ -18,6 +18,7 @@ from ollamatrace.tracer import (
     search_traces,
     set_default,
     span,
+    trace,
     update_trace,
 )
 
@@ -43,6 +44,7 @@ __all__ = [
     "session",
     "set_default",
     "span",
+    "trace",
     "tracer_of",
     "update_trace",
 ]

@@ -1,8 +1,18 @@
 """Spans: what is open, how it ends, and what is said about its trace."""
 
 from ollamatrace.spans.failure import is_cancellation
+from ollamatrace.spans.function import FunctionSpan, GeneratorSpan
 from ollamatrace.spans.silent import SilentSpan
 from ollamatrace.spans.span import Owner, Span
 from ollamatrace.spans.update import QueuedUpdate, apply
 
-__all__ = ["Owner", "QueuedUpdate", "SilentSpan", "Span", "apply", "is_cancellation"]
+__all__ = [
+    "FunctionSpan",
+    "GeneratorSpan",
+    "Owner",
+    "QueuedUpdate",
+    "SilentSpan",
+    "Span",
+    "apply",
+    "is_cancellation",
+]

@@ -1,5 +1,6 @@
 """The tracer, which one a call uses, and reading traces back."""
 
+from ollamatrace.tracer.decorator import trace
 from ollamatrace.tracer.lookup import registry
 from ollamatrace.tracer.top import get_trace, search_traces, set_default, span, update_trace
 from ollamatrace.tracer.tracer import Server, Tracer
@@ -12,5 +13,6 @@ __all__ = [
     "search_traces",
     "set_default",
     "span",
+    "trace",
     "update_trace",
 ]

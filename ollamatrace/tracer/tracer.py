@@ -6,7 +6,7 @@ import datetime as dt
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar, overload
 
 from ollamatrace import guard
 from ollamatrace.destinations import Backend, Paged, Query, open_destination
@@ -16,12 +16,14 @@ from ollamatrace.pipeline import Channel, FlushReport, Pipeline, Sink
 from ollamatrace.records import Trace, utf8
 from ollamatrace.settings import Capture, Delivery, Environment
 from ollamatrace.spans import SilentSpan, Span
+from ollamatrace.tracer.decorator import decorated
 from ollamatrace.tracer.lookup import registry
 
 _READ_FLUSH_S: Final = 1.0
 _EARLIEST_NS: Final = 10**15
 _NS_PER_S: Final = 1_000_000_000
 
+F = TypeVar("F")
 Server = str | Sequence[str] | None
 
 
@@ -103,6 +105,16 @@ class Tracer:
             parent: The span above, where it cannot be found by context (another thread).
         """
         return Span(self, name, kind, parent) if self.enabled else SilentSpan(name, kind)
+
+    @overload
+    def trace(self, function: F, /) -> F: ...
+    @overload
+    def trace(self, /, *, name: str | None = None, kind: str = "UNKNOWN") -> Callable[[F], F]: ...
+    def trace(
+        self, function: Any = None, /, *, name: str | None = None, kind: str = "UNKNOWN"
+    ) -> Any:
+        """Make each call of a function a span of this tracer; see `ollamatrace.trace`."""
+        return decorated(function, lambda: self, name, kind)
 
     def page(self, trace_id: str) -> str | None:
         """The address of the page on which a trace can be looked at, if a destination has one."""

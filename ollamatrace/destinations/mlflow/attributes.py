@@ -18,7 +18,14 @@ from ollamatrace.destinations.mlflow.accepted import (
     is_accepted,
     is_tag,
 )
-from ollamatrace.destinations.mlflow.decode import MEANT, OWN, is_left_out, is_read
+from ollamatrace.destinations.mlflow.decode import (
+    FUNCTION,
+    FUNCTION_NAME,
+    MEANT,
+    OWN,
+    is_left_out,
+    is_read,
+)
 from ollamatrace.destinations.mlflow.images import Images, may_hold_images
 from ollamatrace.destinations.mlflow.native import FORM, Shown, normalised
 from ollamatrace.destinations.mlflow.tools import chat_tools
@@ -69,6 +76,8 @@ def attributes(record: SpanRecord, images: Images | None = None) -> dict[str, An
         made["mlflow.spanLogLevel"] = _ERROR
     _add_rest(made, record)
     _add_of_trace(made, record)
+    if isinstance(function := record.attributes.get(FUNCTION), str) and record.provider is None:
+        made[FUNCTION_NAME] = function.rpartition(".")[2]
     if record.attributes:
         _add_own(made, record, shown)
     return made

@@ -26,6 +26,10 @@ OWN: Final = "ollamatrace.attribute."
 MEANT: Final = "ollamatrace.own"
 """The names of its own attributes that are for the server, and no field of the record."""
 """Under it is an attribute of a program's own whose plain name means something else here."""
+FUNCTION: Final = "code.function.name"
+"""A traced function with its module and its class."""
+FUNCTION_NAME: Final = "mlflow.spanFunctionName"
+"""MLflow's attribute for the last part of that."""
 _FINISH: Final = "gen_ai.response.finish_reasons"
 _REASONING: Final = "gen_ai.usage.reasoning.output_tokens"
 _ASKED: Final = "gen_ai.request.model"
@@ -209,6 +213,7 @@ def _own_attributes(
     """What is left: neither a field of the record nor an argument that the inputs have."""
     given = as_dict(inputs) if of_call or not ours else {}
     native = ours and FORM in found
+    function = ours and not of_call and isinstance(found.get(FUNCTION), str)
     attributes: dict[str, Any] = {}
     for name, value in found.items():
         own = ours and (name in _OURS or (of_call and name in _OF_CALL))
@@ -218,6 +223,8 @@ def _own_attributes(
             continue
         elif native and name.startswith(_ANSWER):
             continue  # fields of the answer
+        elif function and name == FUNCTION_NAME:
+            continue
         elif name not in given or (not ours and given[name] != value):
             attributes[name] = value
     if ours and of_call:

@@ -56,6 +56,16 @@ def test_a_manual_span_has_what_mlflow_gives_it(index):
     assert {k: v for k, v in made.items() if not is_meant(k, reasons)} == expected
 
 
+def test_a_traced_function_has_mlflows_name_of_it():
+    given = {"code.function.name": "shop.Cart.agent", "mlflow.spanFunctionName": "mine"}
+    made = attributes(a_record(provider=None, attributes={"code.function.name": "shop.agent"}))
+    expected = decoded(span_of("manual_parent"))["mlflow.spanFunctionName"]
+    assert made["mlflow.spanFunctionName"] == expected == "agent"
+    made = attributes(a_record(provider=None, attributes=given))
+    assert made["mlflow.spanFunctionName"] == "agent"
+    assert made["ollamatrace.attribute.mlflow.spanFunctionName"] == "mine"
+
+
 def test_a_manual_span_that_failed():
     record = record_of("manual_parent_exception")
     assert attributes(record)["mlflow.spanLogLevel"] == 40

@@ -18,6 +18,7 @@ def lines(records):
 
 
 TAKEN = {
+    "code.function.name": "shop.Cart.add",
     "gen_ai.conversation.id": "x",
     "gen_ai.provider.name": "x",
     "gen_ai.system": "x",
@@ -29,6 +30,7 @@ TAKEN = {
     "mlflow.llm.model": "x",
     "mlflow.llm.provider": "x",
     "mlflow.message.format": "x",
+    "mlflow.spanFunctionName": "x",
     "mlflow.spanInputs": "x",
     "mlflow.spanLogLevel": 3,
     "mlflow.spanOutputs": "x",
