@@ -6,15 +6,18 @@ Wrap the client that you have; every call becomes a span:
 """
 
 from ollamatrace.clients import TracedClient, tracer_of
-from ollamatrace.context import current_span, last_trace_id, session
+from ollamatrace.context import attach, current_span, last_trace_id, session
 from ollamatrace.errors import ClosedError, ConfigError, OllamatraceError, StoreError
+from ollamatrace.executor import copy_context_executor
 from ollamatrace.pipeline import FlushReport
 from ollamatrace.records import SpanRecord, Timing, Trace, Usage
 from ollamatrace.settings import Capture, Delivery
 from ollamatrace.spans import Span
 from ollamatrace.tracer import (
     Tracer,
+    extract,
     get_trace,
+    inject,
     search_traces,
     set_default,
     span,
@@ -37,8 +40,12 @@ __all__ = [
     "TracedClient",
     "Tracer",
     "Usage",
+    "attach",
+    "copy_context_executor",
     "current_span",
+    "extract",
     "get_trace",
+    "inject",
     "last_trace_id",
     "search_traces",
     "session",

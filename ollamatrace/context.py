@@ -27,18 +27,78 @@ last_owner_var: Final[ContextVar[ref[Owner] | None]] = ContextVar(
 """The tracer of that trace, which is not kept alive."""
 
 
-def current_span() -> Span | None:
-    """The innermost span that is open here, or ``None``. One that has ended is never current."""
+def innermost() -> Span | None:
+    """What is the parent of what begins here: a span that is open, or one of another process."""
     span = span_var.get()
     while span is not None and span.ended:
         span = span.outer
     return span
 
 
+def current_span() -> Span | None:
+    """The innermost span that is open here, or ``None``. One that has ended is never current."""
+    span = innermost()
+    return None if span is None or span.is_remote else span
+
+
+def put_back(span: Span, outer: Span | None) -> bool:
+    """Make `outer` current again where `span` is; says whether it is here.
+
+    It is not so where a generator is closed from another context.
+    """
+    now = span_var.get()
+    # One that has ended here has left before, to where it began.
+    is_here = now is span or (span.ended and now is span.outer)
+    if is_here:
+        span_var.set(outer)
+    return is_here
+
+
 def last_trace_id() -> str | None:
     """The id of the trace whose span ended last, here in this context: 32 hex digits."""
     number = last_var.get()
     return None if number is None else trace_hex(number)
+
+
+class attach:  # noqa: N801  used like a function: `with attach(span):`
+    """Make an open span current in this block, where it is not so by itself: in another thread.
+
+    What begins inside is below it. Leaving the block does not end it. One that has ended, has not
+    begun or records nothing is never current; ``None`` changes nothing.
+
+    In a generator it holds in the context in which the generator is driven: where each step has
+    another one, as with a framework that iterates in a pool of threads, attach in each step.
+
+    Example:
+        >>> def work(parent):
+        ...     with attach(parent):
+        ...         client.chat(...)
+        >>> with span("agent"):
+        ...     threading.Thread(target=work, args=(current_span(),)).start()
+    """
+
+    __slots__ = ("_outer", "_span")
+
+    def __init__(self, span: Span | None) -> None:
+        self._span = span
+        self._outer: Span | None = None
+
+    def __enter__(self) -> Self:
+        if self._span is not None and self._span.is_open:
+            self._outer = span_var.get()
+            span_var.set(self._span)
+        else:
+            self._span = None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._span is not None:
+            put_back(self._span, self._outer)
 
 
 class session:  # noqa: N801  used like a function: `with session("chat-7"):`

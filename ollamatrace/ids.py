@@ -14,6 +14,7 @@ from typing import Final
 
 _source: Final = random.Random(os.urandom(16))
 _TRACE_ID: Final = re.compile(r"(?:tr-)?([0-9a-f]{32})")
+_SPAN_ID: Final = re.compile(r"[0-9a-f]{16}")
 
 new_bits: Final = _source.getrandbits
 """``new_bits(128)`` for a trace id, ``new_bits(64)`` for a span id."""
@@ -50,6 +51,18 @@ def parse_trace_id(text: str) -> str:
     if match is None:
         raise ValueError(f"a trace id has 32 hex digits (`tr-` in front is fine), not {text!r}")
     return match[1]
+
+
+def parse_span_id(text: str) -> str:
+    """Bring a span id into its one form.
+
+    Raises:
+        ValueError: it is not 16 hex digits.
+    """
+    known = text.strip().lower()
+    if _SPAN_ID.fullmatch(known) is None:
+        raise ValueError(f"a span id has 16 hex digits, not {text!r}")
+    return known
 
 
 def _after_fork() -> None:

@@ -107,7 +107,7 @@ def begin_request(binding: Binding, paths: Paths, options: Any) -> Call | None:
 
 def _made(binding: Binding, endpoint: Endpoint) -> Call | None:
     tracer = binding.tracer()
-    if tracer is None or not tracer.enabled:
+    if tracer is None or not tracer.is_recording:
         return None
     name = f"Async{endpoint.name}" if binding.is_async else endpoint.name
     return Call(tracer, binding.name or name, endpoint, binding)

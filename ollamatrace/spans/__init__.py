@@ -2,8 +2,10 @@
 
 from ollamatrace.spans.failure import is_cancellation
 from ollamatrace.spans.function import FunctionSpan, GeneratorSpan
+from ollamatrace.spans.owner import Owner
+from ollamatrace.spans.remote import RemoteSpan
 from ollamatrace.spans.silent import SilentSpan
-from ollamatrace.spans.span import Owner, Span
+from ollamatrace.spans.span import Span
 from ollamatrace.spans.update import QueuedUpdate, apply
 
 __all__ = [
@@ -11,6 +13,7 @@ __all__ = [
     "GeneratorSpan",
     "Owner",
     "QueuedUpdate",
+    "RemoteSpan",
     "SilentSpan",
     "Span",
     "apply",

@@ -16,7 +16,8 @@ from ollamatrace.records import (
     content_of,
     snapshot,
 )
-from ollamatrace.spans.span import Owner, Span
+from ollamatrace.spans.owner import Owner
+from ollamatrace.spans.span import Span
 
 FUNCTION: Final = "code.function.name"
 """The attribute with the qualified name of the function, as OpenTelemetry calls it."""

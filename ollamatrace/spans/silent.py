@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self, cast
 
-from ollamatrace.spans.span import Owner, Span
+from ollamatrace.spans.owner import Owner
+from ollamatrace.spans.span import Span
 
 
 class SilentSpan(Span):
@@ -34,6 +35,9 @@ class SilentSpan(Span):
         """Do nothing."""
 
     def event(self, name: str, attributes: dict[str, Any] | None = None) -> None:
+        """Do nothing."""
+
+    def link(self, to: Span | tuple[str, str]) -> None:
         """Do nothing."""
 
     def __enter__(self) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 from weakref import ref
 
 from ollamatrace.context import last_owner_var, last_var, session_var, span_var
@@ -21,35 +21,16 @@ from ollamatrace.records import (
     snapshot,
     utf8,
 )
-from ollamatrace.settings import Capture
 from ollamatrace.spans.failure import Failure, is_cancellation
+from ollamatrace.spans.link import ids_of
+from ollamatrace.spans.owner import Owner
 from ollamatrace.spans.update import apply, noting, together
+
+if TYPE_CHECKING:
+    from ollamatrace.spans.remote import RemoteSpan
 
 _SPAN_BYTES: Final = 1024
 """About what a queued span takes beside its content."""
-
-
-class Owner(Protocol):
-    """What a span needs of the tracer that it belongs to."""
-
-    @property
-    def pipeline(self) -> Pipeline:
-        """Where it goes when it ends."""
-        ...
-
-    @property
-    def capture(self) -> Capture:
-        """What of it is recorded."""
-        ...
-
-    @property
-    def enabled(self) -> bool:
-        """Whether anything is recorded."""
-        ...
-
-    def page(self, trace_id: str) -> str | None:
-        """The address of the page that shows a trace; ``None`` if there is no such page."""
-        ...
 
 
 class Span:
@@ -88,6 +69,9 @@ class Span:
         "outputs",
         "owner",
     )
+
+    is_remote: ClassVar[bool] = False
+    """Whether it stands for a span of another process."""
 
     def __init__(self, owner: Owner, name: str, kind: str, parent: Span | None = None) -> None:
         self.owner = owner
@@ -131,6 +115,11 @@ class Span:
         return span_hex(self._id)
 
     @property
+    def is_open(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self._trace != 0 and not self.ended
+
+    @property
     def url(self) -> str | None:
         """The address of the page that shows its trace; ``None`` if there is no such page."""
         return self._url() if self._trace else None
@@ -165,6 +154,21 @@ class Span:
             self._events = []
         taken = snapshot(attributes or {}, self.owner.capture.max_leaf_bytes)
         self._events.append((utf8(name), self._start_ns + self._elapsed(), taken))
+
+    @shielded
+    def link(self, to: Span | tuple[str, str]) -> None:
+        """Note that another span, of this trace or any, belongs with this one.
+
+        Args:
+            to: The span, once it has begun; or its trace id and its own, in hex digits.
+        """
+        ids = (to._trace, to._id) if isinstance(to, Span) else ids_of(to)
+        if self.ended or not all(ids):  # zero: it is not recorded
+            return
+        if self._links is None:
+            self._links = []
+        if ids not in self._links:
+            self._links.append(ids)
 
     def __enter__(self) -> Self:
         self.begin()
@@ -201,13 +205,15 @@ class Span:
             outer = outer.outer
         self.outer = outer
         parent = self._parent or outer
-        if parent is not None and parent.owner is self.owner:
+        if parent is not None and not parent._trace:
+            parent = None  # it has not begun, or records nothing
+        if parent is not None and (parent.owner is self.owner or parent.is_remote):
             self._trace, self._parent_id = parent._trace, parent._id
         else:
             self._trace = new_bits(128)
             if parent is not None:
                 # No destination ever gets a span whose parent it will never see.
-                self._links = [(parent._trace, parent._id)]
+                self.link(parent)
         self._session = session_var.get()
         self.owner.pipeline.open[self._id] = self
         self._begun = time.perf_counter_ns()
@@ -291,7 +297,7 @@ class Span:
             end_reason=self._end_reason,
             links=[
                 {"trace_id": trace_hex(trace), "span_id": span_hex(span)}
-                for trace, span in self._links or ()
+                for trace, span in tuple(self._links or ())
             ],
             session=self._session,
         )
@@ -316,7 +322,10 @@ class Span:
         return record
 
     def top(self) -> Span:
-        """The outermost span of its trace in this process: the root, if that is here."""
+        """The outermost span of its trace known in this process: the root, if that is here.
+
+        Below a span of another process it is what stands for that.
+        """
         span = self
         while True:
             above = span._parent or span.outer
@@ -349,6 +358,9 @@ class Span:
             self._outputs = snapshot(self.outputs, self.owner.capture.max_leaf_bytes)
             self.outputs = None
         pipeline.put(self, self._size())
+        above = self._parent or self.outer
+        if above is not None and above.is_remote:
+            cast("RemoteSpan", above).settled_below(pipeline)
 
     def _size(self) -> int:
         return _SPAN_BYTES + _size(self._inputs) + _size(self._outputs)

@@ -2,13 +2,16 @@
 
 from ollamatrace.tracer.decorator import trace
 from ollamatrace.tracer.lookup import registry
+from ollamatrace.tracer.propagation import extract, inject
 from ollamatrace.tracer.top import get_trace, search_traces, set_default, span, update_trace
 from ollamatrace.tracer.tracer import Server, Tracer
 
 __all__ = [
     "Server",
     "Tracer",
+    "extract",
     "get_trace",
+    "inject",
     "registry",
     "search_traces",
     "set_default",

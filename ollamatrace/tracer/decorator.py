@@ -99,7 +99,7 @@ def _function(function: Function, traced: Traced) -> Function:
     @functools.wraps(function)
     def shell(*args: Any, **kwargs: Any) -> Any:
         tracer = find()
-        if tracer is None or not tracer.enabled:
+        if tracer is None or not tracer.is_recording:
             return function(*args, **kwargs)
         span = FunctionSpan(tracer, name, kind, qualified)
         try:  # all of it: Ctrl-C may come at any moment
@@ -121,7 +121,7 @@ def _coroutine(function: Function, traced: Traced) -> Function:
     @functools.wraps(function)
     async def shell(*args: Any, **kwargs: Any) -> Any:
         tracer = find()
-        if tracer is None or not tracer.enabled:
+        if tracer is None or not tracer.is_recording:
             return await function(*args, **kwargs)
         span = FunctionSpan(tracer, name, kind, qualified)
         try:

@@ -42,7 +42,7 @@ class GeneratorFunction(functools.partial[Any]):
         traced = self._ollamatrace
         tracer = traced.find()
         generator = traced.function(*args, **kwargs)
-        if tracer is None or not tracer.enabled:
+        if tracer is None or not tracer.is_recording:
             return generator
         driver: Any
         span = GeneratorSpan(tracer, traced.name, traced.kind, traced.qualified)

@@ -18,6 +18,7 @@ from ollamatrace.settings import Capture, Delivery, Environment
 from ollamatrace.spans import SilentSpan, Span
 from ollamatrace.tracer.decorator import decorated
 from ollamatrace.tracer.lookup import registry
+from ollamatrace.tracer.suppression import Suppression, suppression_var
 
 _READ_FLUSH_S: Final = 1.0
 _EARLIEST_NS: Final = 10**15
@@ -70,6 +71,7 @@ class Tracer:
         )
         self.pipeline = Pipeline(self._destinations, delivery, on_warning)
         self._closed = False
+        self._mark = object()
         self._finalizer = weakref.finalize(self, self.pipeline.retire)
         self._finalizer.atexit = False  # the worker has its own, with a deadline
         registry.add(self)
@@ -104,7 +106,7 @@ class Tracer:
             kind: What sort of thing that is: ``AGENT``, ``TOOL``, ``CHAIN``, ``RETRIEVER`` ….
             parent: The span above, where it cannot be found by context (another thread).
         """
-        return Span(self, name, kind, parent) if self.enabled else SilentSpan(name, kind)
+        return Span(self, name, kind, parent) if self.is_recording else SilentSpan(name, kind)
 
     @overload
     def trace(self, function: F, /) -> F: ...
@@ -128,6 +130,23 @@ class Tracer:
     def disable(self) -> None:
         """Record nothing from now on; what has ended is still delivered."""
         self.enabled = False
+
+    def suppressed(self) -> Suppression:
+        """Record nothing of what begins in this block, nor in tasks made there.
+
+        Other tasks and threads are not concerned. What began before is recorded when it ends.
+
+        Example:
+            >>> with tracer.suppressed():
+            ...     client.chat(...)
+        """
+        return Suppression(self._mark)
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether what begins here and now is recorded."""
+        block = suppression_var.get()
+        return self.enabled and (block is None or not block.covers(self._mark))
 
     def stats(self) -> FlushReport:
         """The account of all spans, without waiting for any."""

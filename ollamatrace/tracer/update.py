@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ollamatrace import guard
-from ollamatrace.context import current_span, last_owner_var, last_trace_id
+from ollamatrace.context import current_span, innermost, last_owner_var, last_trace_id
 from ollamatrace.records import TraceUpdate, utf8
 from ollamatrace.settings import Environment
-from ollamatrace.spans import Owner, QueuedUpdate, Span
+from ollamatrace.spans import Owner, QueuedUpdate, RemoteSpan, Span
+from ollamatrace.tracer.lookup import registry
 
 _LONGEST_SESSION: Final = 250
 """Characters of a session id that MLflow keeps."""
@@ -21,6 +22,10 @@ def bring(**said: Any) -> None:
     Args:
         said: The fields of a `TraceUpdate` but its id.
     """
+    here = innermost()
+    if isinstance(here, RemoteSpan):
+        _bring_remote(here, said)
+        return
     found = _meant()
     if found is None:
         return
@@ -32,6 +37,14 @@ def bring(**said: Any) -> None:
         queued = QueuedUpdate(update)
         if not owner.pipeline.put(queued, queued.size, spans=0):
             _lost(trace_id, "its tracer is closed, or too much is waiting already")
+
+
+def _bring_remote(remote: RemoteSpan, said: dict[str, Any]) -> None:
+    """No span is open here, but one of another process is the parent of what begins."""
+    tracer = registry.resolve()
+    if tracer is not None and tracer.is_recording:
+        remote.note(TraceUpdate(trace_id=remote.trace_id, **said))
+        remote.say_if_known(tracer.pipeline)
 
 
 def _meant() -> tuple[Owner, str, Iterable[Span]] | None:
@@ -53,7 +66,7 @@ def _meant() -> tuple[Owner, str, Iterable[Span]] | None:
     if owner is None:
         _lost(trace_id, "its tracer is no longer there")
         return None
-    if not owner.enabled:  # what runs now is not recorded: the trace before is not meant
+    if not owner.is_recording:  # what runs now is not recorded: the trace before is not meant
         return None
     # A stream may still go on below a root that has ended, or the root in another thread.
     running = [one for one in list(owner.pipeline.open.values()) if isinstance(one, Span)]

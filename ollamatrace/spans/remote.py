@@ -1,0 +1,74 @@
+"""What stands in this process for a span of another one."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar, Final, cast
+
+from ollamatrace.pipeline import Pipeline
+from ollamatrace.records import TraceUpdate
+from ollamatrace.spans.owner import Owner
+from ollamatrace.spans.span import Span
+from ollamatrace.spans.update import QueuedUpdate, noting, together
+
+_KIND: Final = "UNKNOWN"
+
+
+class RemoteSpan(Span):
+    """A span of another process: it has ids, is a parent, and is recorded there, not here.
+
+    Spans of any tracer may begin below it. What is said about its trace is noted on it, so that
+    all of them carry it; what only a change of the trace can say goes out after the first of them
+    has ended, as a server does not know the trace before.
+    """
+
+    __slots__ = ("_is_known", "_unsaid", "flags", "state")
+
+    is_remote: ClassVar[bool] = True
+
+    def __init__(self, trace: int, span: int, flags: int, state: str | None) -> None:
+        super().__init__(cast("Owner", None), "", _KIND)  # it asks nothing of an owner
+        self._trace, self._id = trace, span
+        # The clock of what begins below: nothing is known of the one over there.
+        self._start_ns, self._begun = time.time_ns(), time.perf_counter_ns()
+        self.flags = flags
+        """Its trace flags, to be passed on."""
+        self.state = state
+        """Its trace state, to be passed on."""
+        self._unsaid = False
+        self._is_known = False
+        """A span below it has gone out: whoever gets a change after it knows the trace."""
+
+    def note(self, update: TraceUpdate) -> bool:
+        """Have all that end below it carry `update`, and the last of it go out with them."""
+        with noting.lock:
+            self._noted = together(self._noted, update)
+            self._unsaid = True
+        return True
+
+    @property
+    def has_unsaid(self) -> bool:
+        """Whether something is noted that has not gone out."""
+        return self._unsaid
+
+    def settled_below(self, pipeline: Pipeline) -> None:
+        """A span below it has gone out through `pipeline`: what is noted goes after it."""
+        self._is_known = True
+        self.say(pipeline)
+
+    def say_if_known(self, pipeline: Pipeline) -> None:
+        """Send what is noted, unless it has to wait for a span."""
+        if self._is_known:
+            self.say(pipeline)
+
+    def say(self, pipeline: Pipeline) -> None:
+        """Send what is noted and has not gone out."""
+        if not self._unsaid:
+            return
+        with noting.lock:
+            noted = self._noted if self._unsaid else None
+            self._unsaid = False
+        if noted is not None:
+            queued = QueuedUpdate(noted)
+            if not pipeline.put(queued, queued.size, spans=0):
+                self._unsaid = True  # the next span below tries again
