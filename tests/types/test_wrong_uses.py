@@ -11,7 +11,7 @@ import pytest
 
 MARKED = (Path(__file__).parent / "wrong_uses.py").read_text()
 CHECKERS = {
-    "pyright": ["pyright", "--pythonpath", sys.executable],
+    "pyright": [sys.executable, "-m", "pyright", "--pythonpath", sys.executable],
     "mypy": [
         sys.executable,
         "-m",
@@ -23,6 +23,7 @@ CHECKERS = {
 }
 
 
+@pytest.mark.types
 @pytest.mark.parametrize("checker", CHECKERS)
 def test_mistakes_are_found(checker: str, tmp_path: Path) -> None:
     expected = [
