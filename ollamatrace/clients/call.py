@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
 from typing import Any, Final, Literal
 
 from ollamatrace.clients.answers import read_answer
@@ -23,7 +22,7 @@ from ollamatrace.clients.readers import is_reading
 from ollamatrace.clients.streams import traced_stream
 from ollamatrace.guard import report, shielded
 from ollamatrace.ids import process
-from ollamatrace.records import EndReason, SpanRecord, Status, answer_snapshot, snapshot
+from ollamatrace.records import SpanRecord, answer_snapshot, snapshot
 from ollamatrace.spans import Span, is_cancellation
 from ollamatrace.tracer import Tracer
 
@@ -99,6 +98,7 @@ class Call(Span):
     @shielded
     def succeed(self, result: Any) -> Any:
         """Take what the SDK gave; returns the object that the program gets instead, if any."""
+        self._binding = None  # what waits in the queue keeps no client alive
         try:
             self.leave()
             return self._take_result(result)
@@ -150,6 +150,7 @@ class Call(Span):
     @shielded
     def raised(self, error: BaseException) -> None:
         """The call itself raised."""
+        self._binding = None
         try:
             if isinstance(error, GeneratorExit):  # maybe the garbage collector's: see `abandon`
                 self._end("CANCELLED", "cancelled", error)
@@ -164,8 +165,9 @@ class Call(Span):
         hidden = self._hides_counts and _is_counts_only(item)
         try:
             if not self.ended:
-                if self._has_parts is not None and type(item) is not bytes:
-                    item = _settled(item, self._has_parts)
+                has_parts = self._has_parts
+                if has_parts is not None and has_parts(item):
+                    item = dumped(item) or item  # the program may go on with what is in it
                 self._parts.append((time.perf_counter_ns(), item))
                 if not len(self._parts) % _PART_CHUNKS:
                     self._hand_over()
@@ -247,12 +249,6 @@ class Call(Span):
             self._handed_over += _PART_CHUNKS
             del self._parts[:_PART_CHUNKS]
 
-    def _settle(
-        self, status: Status, reason: EndReason, error: BaseException | None, duration: int
-    ) -> None:
-        self._binding = None  # what waits in the queue keeps no client alive
-        super()._settle(status, reason, error, duration)
-
     def _size(self) -> int:
         # Chunks that found no room before are held anyway: they are let in with the span.
         here = _weight(self._parts[:_PART_CHUNKS])
@@ -312,15 +308,6 @@ def _weight(parts: list[Part]) -> int:
 def _is_busy(error: BaseException) -> bool:
     """Whether another thread or task reads just now: it goes on, and this one is turned away."""
     return isinstance(error, ValueError | RuntimeError) and str(error).endswith(_BUSY)
-
-
-def _settled(chunk: Any, has_parts: Callable[[Any], bool]) -> Any:
-    """A chunk as it is now, if the program may go on with what is in it."""
-    try:
-        is_to_be_copied = has_parts(chunk)
-    except Exception:  # noqa: BLE001  a server may send anything
-        is_to_be_copied = True
-    return (dumped(chunk) or chunk) if is_to_be_copied else chunk
 
 
 def _is_counts_only(chunk: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 _SECRET: Final = frozenset({"apikey", "xapikey", "authorization", "proxyauthorization"})
 _ADDED: Final = ("extra_body", "extra_query")
+_MAY_HAVE: Final = frozenset({*_ADDED, "tools"})
 _OF_SERVERS: Final = frozenset({"headers", "authorization"})
 """What a tool that is an MCP server has to let it in."""
 
@@ -22,6 +23,8 @@ def hide_secrets(given: dict[str, Any], *, everywhere: bool = False) -> None:
         given: The arguments.
         everywhere: Whether they are a body, which may have keys itself.
     """
+    if _MAY_HAVE.isdisjoint(given) and not everywhere:
+        return  # as mostly, and at once
     for name in _ADDED:
         if isinstance(given.get(name), Mapping):
             given[name] = _without(given[name])

@@ -42,9 +42,10 @@ class _SyncWays(_StreamWays):
     __slots__ = ()
 
     def __iter__(self) -> Any:
+        step = self.__next__
         while True:  # a generator as the SDK's own, which is closed without closing the stream
             try:
-                item = self.__next__()
+                item = step()
             except StopIteration:
                 return
             yield item
@@ -76,9 +77,10 @@ class _AsyncWays(_StreamWays):
     __slots__ = ()
 
     async def __aiter__(self) -> Any:
+        step = self.__anext__
         while True:
             try:
-                item = await self.__anext__()
+                item = await step()
             except StopAsyncIteration:
                 return
             yield item

@@ -30,8 +30,10 @@ class ChatAnswer:
     @staticmethod
     def has_parts(chunk: Any) -> bool:
         """Whether it has pieces of tool calls."""
-        choices = chunk.choices
-        return bool(choices) and bool(choices[0].delta.tool_calls)
+        try:
+            return bool(chunk.choices[0].delta.tool_calls)
+        except Exception:  # noqa: BLE001  a server may send anything, and bytes come here, too
+            return False
 
     def merger(self) -> Merger:
         """Begin to put a stream together."""

@@ -32,7 +32,8 @@ class ResponsesAnswer:
     @staticmethod
     def has_parts(chunk: Any) -> bool:
         """Whether it has an item, a part or the response so far."""
-        return not str(chunk.type).endswith(".delta")
+        kind = getattr(chunk, "type", None)
+        return isinstance(kind, str) and not kind.endswith(".delta")
 
     def merger(self) -> Merger:
         """Begin to put a stream together."""
