@@ -8,7 +8,28 @@ import ollama
 import openai
 import pytest
 
+from ollamatrace import TracedClient
 from ollamatrace.cli.replay import ReplayServer
+from tests.clients.stubs import openai_clients
+
+
+@pytest.fixture(params=["sync", "async"])
+def way(request):
+    """The synchronous clients, and the asynchronous ones."""
+    return request.param
+
+
+@pytest.fixture
+async def pair(way, replay, tracer):
+    """A bare client and a traced one, each on its own recording; and what the latter's received."""
+    async with openai_clients(way) as make:
+
+        async def start(name):
+            servers = [replay(f"ollama-v1/{name}")[0] for _ in range(2)]
+            bare, other = [await make(server.url) for server in servers]
+            return bare, TracedClient(other, tracer=tracer), servers[1]
+
+        yield start
 
 
 @pytest.fixture

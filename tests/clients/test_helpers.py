@@ -15,7 +15,6 @@ from tests.clients.stubs import (
     event_stream,
     find,
     items,
-    openai_clients,
     plain,
     step,
 )
@@ -34,24 +33,6 @@ helpers = pytest.mark.parametrize(
         ("responses_stream", "responses.stream"),
     ],
 )
-
-
-@pytest.fixture(params=["sync", "async"])
-def way(request):
-    return request.param
-
-
-@pytest.fixture
-async def pair(way, replay, tracer):
-    """A bare client and a traced one, each on its own recording; and what the latter's received."""
-    async with openai_clients(way) as make:
-
-        async def start(name):
-            servers = [replay(f"ollama-v1/{name}")[0] for _ in range(2)]
-            bare, other = [await make(server.url) for server in servers]
-            return bare, TracedClient(other, tracer=tracer), servers[1]
-
-        yield start
 
 
 def check_name(record, recording, way):

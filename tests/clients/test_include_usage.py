@@ -24,11 +24,6 @@ RECORDED = {
 }
 
 
-@pytest.fixture(params=["sync", "async"])
-def way(request):
-    return request.param
-
-
 @pytest.fixture
 async def clients(way, replay, tracer):
     """A bare client, a traced one that asks for counts, and the server of both."""

@@ -13,11 +13,6 @@ from tests.clients.endpoints_stub import BY_PATH, COMPLETION, MESSAGES, PNG, RES
 from tests.clients.stubs import SECRET, Stub, done, find, plain
 
 
-@pytest.fixture(params=["sync", "async"])
-def way(request):
-    return request.param
-
-
 @pytest.mark.parametrize("nothing", [openai.NOT_GIVEN, openai.omit])
 @pytest.mark.parametrize(
     ("method", "given", "reply"),

@@ -66,11 +66,6 @@ class AsyncProxy(Proxy):
         await self._inner.close()
 
 
-@pytest.fixture(params=["sync", "async"])
-def way(request):
-    return request.param
-
-
 @pytest.fixture
 def proxied(way, tracer, monkeypatch):
     """A traced client below which another tracer puts its proxies; makes a stream."""

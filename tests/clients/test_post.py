@@ -10,30 +10,12 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from ollamatrace import TracedClient
 from tests.clients.endpoints_stub import COMPLETION
-from tests.clients.stubs import Stub, contains, done, items, openai_clients, plain
+from tests.clients.stubs import Stub, contains, done, items, plain
 from tests.exchanges import arguments, load
 from tests.expected import check_chunks
 
 CHAT = arguments(load("ollama-v1/chat")["exchanges"][0])
 STREAM = arguments(load("ollama-v1/chat_stream")["exchanges"][0])
-
-
-@pytest.fixture(params=["sync", "async"])
-def way(request):
-    return request.param
-
-
-@pytest.fixture
-async def pair(way, replay, tracer):
-    """A bare client and a traced one, each on its own recording; and what the latter's received."""
-    async with openai_clients(way) as make:
-
-        async def start(name):
-            servers = [replay(f"ollama-v1/{name}")[0] for _ in range(2)]
-            bare, other = [await make(server.url) for server in servers]
-            return bare, TracedClient(other, tracer=tracer), servers[1]
-
-        yield start
 
 
 ADDRESSES = ["/chat/completions", "chat/completions"]

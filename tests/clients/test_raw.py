@@ -30,11 +30,6 @@ def events_of(name):
     return [json.loads(line[6:]) for line in lines if line.startswith("data: {")]
 
 
-@pytest.fixture(params=["sync", "async"])
-def way(request):
-    return request.param
-
-
 @pytest.fixture
 async def pair(way, replay, tracer):
     """A bare client and a traced one on the same recording, and the arguments that it knows."""

@@ -14,11 +14,6 @@ from tests.clients.raw_reads import GIVEN, HELLO, READS, SSE, streaming, stubbed
 from tests.clients.stubs import Stub, body, done, entered, items, step
 
 
-@pytest.fixture(params=["sync", "async"])
-def way(request):
-    return request.param
-
-
 @pytest.mark.parametrize("way_to_read", ["iter_bytes", "iter_text", "iter_lines", "parse"])
 async def test_half_read(way_to_read, way, tracer):
     client = stubbed(body(*HELLO, kind=SSE), way, tracer)

@@ -19,11 +19,6 @@ GENERATED = {"model": "m", "response": "Hi", "done": True}
 ENCODED = base64.b64encode(PNG).decode()
 
 
-@pytest.fixture(params=["sync", "async"])
-def way(request):
-    return request.param
-
-
 def get_weather(city: str, days: int = 1) -> str:
     """Tell the weather.
 

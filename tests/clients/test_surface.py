@@ -118,11 +118,6 @@ def check_listed(found, listed):
     assert set(listed) - used == set(), "matches nothing"
 
 
-@pytest.fixture(params=["sync", "async"])
-def way(request):
-    return request.param
-
-
 def test_every_method_of_openai_is_listed(way):
     found = set(methods(Stub([]).openai(way)))
     assert len(found) > 400

@@ -7,7 +7,7 @@ import pytest
 
 from ollamatrace import TracedClient
 from tests.clients.endpoints_stub import BY_PATH, COMPLETION, RESPONSE
-from tests.clients.stubs import Stub, contains, done, find, items, openai_clients, plain
+from tests.clients.stubs import Stub, contains, done, find, items, plain
 from tests.exchanges import arguments, load
 from tests.expected import check_chunks
 
@@ -63,30 +63,12 @@ NAMES = {
 }
 
 
-@pytest.fixture(params=["sync", "async"])
-def way(request):
-    return request.param
-
-
 @pytest.fixture(params=["itself", "copy"])
 def made(request):
     """The client itself, or a copy of a copy of it."""
     if request.param == "itself":
         return lambda client: client
     return lambda client: client.copy(timeout=9).with_options(max_retries=1)
-
-
-@pytest.fixture
-async def pair(way, replay, tracer):
-    """A bare client and a traced one, each on its own recording; and what the latter's received."""
-    async with openai_clients(way) as make:
-
-        async def start(name):
-            servers = [replay(f"ollama-v1/{name}")[0] for _ in range(2)]
-            bare, other = [await make(server.url) for server in servers]
-            return bare, TracedClient(other, tracer=tracer), servers[1]
-
-        yield start
 
 
 def check_name(record, recording, way):
