@@ -41,6 +41,10 @@ def update_trace(
     tags: Mapping[str, str] | None = None,
     metadata: Mapping[str, str] | None = None,
     name: str | None = None,
+    *,
+    client_request_id: str | None = None,
+    request_preview: str | None = None,
+    response_preview: str | None = None,
 ) -> None:
     """Say something about the whole trace: that of the current span, else the last one here.
 
@@ -54,16 +58,26 @@ def update_trace(
         tags: Added to its tags; what is no text becomes one.
         metadata: The same for its metadata.
         name: What its root span is called from now on.
+        client_request_id: Your own id of the request. This and the two below are kept as metadata
+            of these names; MLflow has fields of its own for them (50 characters; 1,000).
+        request_preview: What a list of traces shows of the inputs, instead of their beginning.
+        response_preview: The same of the outputs.
 
     Example:
         >>> client.chat(...)
         >>> update_trace(user="ada", tags={"answer": "good"})
     """
+    named = {
+        "client_request_id": client_request_id,
+        "request_preview": request_preview,
+        "response_preview": response_preview,
+    }
+    shown = {key: value for key, value in named.items() if value is not None}
     update.bring(
         session=update.session_of(session),
         user=update.text_or_none(user),
         tags=update.texts_of("tags", tags),
-        metadata=update.texts_of("metadata", metadata),
+        metadata={**update.texts_of("metadata", metadata), **update.texts_of("metadata", shown)},
         name=update.text_or_none(name),
     )
 

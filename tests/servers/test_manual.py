@@ -82,6 +82,23 @@ def test_what_is_said_about_a_trace(mlflow_server, experiment, tracer, client):
     check("context_manager_session", mlflow_server, experiment, tracer)
 
 
+def test_all_that_can_be_said_about_a_trace(mlflow_server, experiment, tracer, client):
+    with tracer.span("turn", kind="CHAIN") as turn:
+        update_trace(
+            session="sess-1",
+            user="alice",
+            tags={"env": "dev", "team": "x"},
+            metadata={"app.version": "1.2"},
+            client_request_id="req-42",
+            request_preview="custom req",
+            response_preview="custom resp",
+        )
+        turn.inputs = "question"
+        client.chat.completions.create(model=MODEL, messages=golden.messages())
+        turn.outputs = "answer"
+    check("session_user_metadata", mlflow_server, experiment, tracer)
+
+
 def test_nothing_is_sent_where_nothing_is_recorded(mlflow_server, experiment, bare):
     assert golden.load("disabled")["traces"] == []
     with Tracer(mlflow_server.url, experiment=experiment) as tracer:

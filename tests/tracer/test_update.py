@@ -44,6 +44,22 @@ def warnings(caplog):
     return texts
 
 
+def test_what_lists_of_traces_show_is_kept_as_metadata(tracer):
+    with span("root"):
+        update_trace(
+            metadata={"release": "1.2"},
+            client_request_id="req-42",
+            request_preview="asked",
+            response_preview=7,
+        )
+    assert finished(tracer)["root"].metadata == {
+        "release": "1.2",
+        "client_request_id": "req-42",
+        "request_preview": "asked",
+        "response_preview": "7",
+    }
+
+
 def test_an_open_trace(tracer, warnings):
     with span("root"):
         with span("before"):

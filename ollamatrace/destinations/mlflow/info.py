@@ -19,7 +19,7 @@ from ollamatrace.destinations.mlflow.accepted import (
 )
 from ollamatrace.destinations.mlflow.attributes import shown_of
 from ollamatrace.destinations.mlflow.images import Images
-from ollamatrace.destinations.mlflow.previews import head, preview
+from ollamatrace.destinations.mlflow.previews import cut, head, preview
 from ollamatrace.records import SpanRecord, TraceUpdate
 from ollamatrace.records.shapes import as_dict
 
@@ -38,6 +38,8 @@ _OF_SERVER: Final = frozenset(
         "mlflow.trace.tokenUsage",
     }
 )
+# What a program may say of a trace as metadata, and the server has a field for, with its length.
+_FIELDS: Final = {"client_request_id": 50, "request_preview": 1000, "response_preview": 1000}
 _KEPT: Final = (
     "trace_id",
     "trace_location",
@@ -89,7 +91,7 @@ def trace_info(
         info["request_preview"] = preview(shown.inputs, "user")
     if shown.outputs is not None:
         info["response_preview"] = preview(shown.outputs, "assistant")
-    return info
+    return {**info, **_fields(root.metadata)}
 
 
 def updated_info(info: Mapping[str, Any], update: TraceUpdate) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def updated_info(info: Mapping[str, Any], update: TraceUpdate) -> dict[str, Any]
     tags.update(_tags(update.tags))
     if update.name is not None:
         tags[NAME_TAG] = update.name[:MAX_NAME]
-    return {**new, "trace_metadata": metadata, "tags": tags}
+    return {**new, "trace_metadata": metadata, "tags": tags, **_fields(update.metadata)}
 
 
 def _add_who(metadata: dict[str, str], session: str | None, user: str | None) -> None:
@@ -123,7 +125,15 @@ def _texts(metadata: Mapping[str, Any]) -> dict[str, str]:
     return {
         key: _text(value)[:_MAX_METADATA]
         for key, value in metadata.items()
-        if 0 < len(key) <= MAX_KEY and key not in _OF_SERVER
+        if 0 < len(key) <= MAX_KEY and key not in _OF_SERVER and key not in _FIELDS
+    }
+
+
+def _fields(metadata: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: cut(_text(metadata[name]), limit)
+        for name, limit in _FIELDS.items()
+        if name in metadata
     }
 
 

@@ -19,17 +19,18 @@ def preview(value: Any, role: str) -> str:
         role: ``user`` for inputs, ``assistant`` for outputs.
     """
     text = _text_of(_last(_messages(value), role))
-    # A zero byte is what PostgreSQL does not take.
-    return (_cut(text, _MAX_PREVIEW) if text else head(value, _MAX_PREVIEW)).replace("\0", "\ufffd")
+    return cut(text, _MAX_PREVIEW) if text else head(value, _MAX_PREVIEW)
 
 
 def head(value: Any, limit: int) -> str:
     """The JSON of `value`, cut to `limit` characters."""
-    return _cut(json_text(_pruned(value, limit)), limit)
+    return cut(json_text(_pruned(value, limit)), limit)
 
 
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - len(_MORE)] + _MORE
+def cut(text: str, limit: int) -> str:
+    """`text`, or its beginning, without zero bytes: PostgreSQL does not take them."""
+    whole = text if len(text) <= limit else text[: limit - len(_MORE)] + _MORE
+    return whole.replace("\0", "\ufffd")
 
 
 def _pruned(value: Any, limit: int) -> Any:

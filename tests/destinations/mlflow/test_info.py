@@ -80,6 +80,22 @@ def test_session_user_tags_and_metadata():
     assert all_texts(info)
 
 
+NAMED = {
+    "client_request_id": ("r" * 60, "r" * 47 + "..."),
+    "request_preview": ("q" * 1001, "q" * 997 + "..."),
+    "response_preview": ("a\0b", "a\ufffdb"),
+}
+
+
+def test_metadata_that_has_a_field_goes_there():
+    given = {name: value for name, (value, _) in NAMED.items()}
+    made = trace_info(a_record(metadata=given), "1", {})
+    changed = updated_info(STORED, TraceUpdate(trace_id="1", metadata=given))
+    for info in (made, changed):
+        assert {name: info[name] for name in NAMED} == {n: kept for n, (_, kept) in NAMED.items()}
+        assert not NAMED.keys() & info["trace_metadata"].keys()
+
+
 def test_a_cancelled_trace_is_an_error():
     assert trace_info(a_record(status="CANCELLED"), "1", {})["state"] == "ERROR"
 
