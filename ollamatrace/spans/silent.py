@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self, cast
 
+from ollamatrace.records import EndReason, Status
 from ollamatrace.spans.owner import Owner
 from ollamatrace.spans.span import Span
 
@@ -15,7 +16,13 @@ class SilentSpan(Span):
     __slots__ = ()
 
     def __init__(self, name: str, kind: str) -> None:
-        super().__init__(cast("Owner", None), name, kind)  # it asks nothing of an owner
+        # Not what a span begins with: a program whose tracing is off is to pay for nothing.
+        self.name = name
+        self.kind = kind
+        self.owner = cast("Owner", None)
+        self.outer = self.outputs = self._parent = self._warnings = None
+        self.ended = False
+        self._trace = self._id = 0
 
     @property
     def inputs(self) -> Any:
@@ -38,6 +45,15 @@ class SilentSpan(Span):
         """Do nothing."""
 
     def link(self, to: Span | tuple[str, str]) -> None:
+        """Do nothing."""
+
+    def begin(self) -> None:
+        """Do nothing."""
+
+    def end(self, status: Status = "OK", reason: EndReason = "returned") -> None:
+        """Do nothing."""
+
+    def fail(self, error: BaseException) -> None:
         """Do nothing."""
 
     def __enter__(self) -> Self:

@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from ollamatrace import Tracer, current_span, last_trace_id, session, span, sync
+from ollamatrace.spans import Span
 from ollamatrace.testing import MemoryTracer
 
 
@@ -253,6 +254,30 @@ def test_a_disabled_tracer_records_nothing(tracer):
     with span("heard"):
         pass
     assert [record.name for record in tracer.finished()] == ["heard"]
+
+
+ARGUMENTS = {
+    "set": ("k", 1),
+    "event": ("e",),
+    "link": (("1" * 32, "2" * 16),),
+    "fail": (ValueError("x"),),
+    "warn": ("odd",),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in dir(Span) if not name.startswith("_")])
+def test_whatever_a_span_can_do_a_silent_one_takes(tracer, name):
+    tracer.disable()
+    silent = span("silent", kind="TOOL")
+    found = getattr(silent, name)
+    if name in {"finish", "note", "abandon"}:
+        return  # of spans that have begun
+    if callable(found):
+        found(*ARGUMENTS.get(name, ()))
+    with silent:
+        silent.outputs = 1
+    assert (silent.name, silent.kind, silent.span_id) == ("silent", "TOOL", "0" * 16)
+    assert tracer.stats().accepted == 0
 
 
 def test_disabled_by_the_environment(monkeypatch):
