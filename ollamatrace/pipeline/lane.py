@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from ollamatrace import guard
 from ollamatrace.errors import OllamatraceError
-from ollamatrace.pipeline.ledger import Account, Batch, Ledger, count_spans
+from ollamatrace.pipeline.ledger import Account, Batch, Ledger
 from ollamatrace.pipeline.sink import Sink
-from ollamatrace.records import Record, SpanRecord
 
 _FIRST_RETRY_S: Final = 0.05
 _LAST_RETRY_S: Final = 5.0
@@ -50,7 +49,7 @@ class Lane:
 
     def hopeless(self, target: int, patience: float | None) -> bool:
         """Whether waiting for the first `target` spans makes no sense."""
-        if self.account.finished >= target:
+        if self._ledger.is_finished(self.account, target):
             return True
         down = bool(self._down_since) and patience is not None
         return down and time.monotonic() - self._down_since > (patience or 0)
@@ -79,7 +78,7 @@ class Lane:
             self._batches.popleft()
             self._position = 0
             self._well()
-            self._finish(batch)
+            self._ledger.kept(batch, self.account)
 
     def _write(self, batch: Batch, pause: Callable[[], None]) -> None:
         try:
@@ -89,7 +88,7 @@ class Lane:
         except Exception as error:  # noqa: BLE001  a poison span must not hold up the others
             guard.report(f"{type(self._sink).__name__}.write", error)
         else:
-            self._deliver(batch.records[self._position :])
+            self._deliver(batch, self._position, len(batch.records))
             return
         while self._position < len(batch.records):
             try:
@@ -97,19 +96,18 @@ class Lane:
             except OllamatraceError:
                 raise  # it is down: the rest waits
             except Exception:  # noqa: BLE001  reported for the whole batch; here it is counted
-                self._drop(batch, self._position, "rejected")
+                self._drop(batch, self._position, self._position + 1, "rejected")
             else:
-                self._deliver([batch.records[self._position]])
+                self._deliver(batch, self._position, self._position + 1)
             self._position += 1
 
     def drop(self) -> None:
         """Give up what is still here."""
         while self._batches:
             batch = self._batches.popleft()
-            for index in range(self._position, len(batch.records)):
-                self._drop(batch, index, _UNWRITABLE)
+            self._drop(batch, self._position, len(batch.records), _UNWRITABLE)
             self._position = 0
-            self._finish(batch)
+            self._ledger.kept(batch, self.account)
 
     def close(self) -> None:
         """Release what the destination has open."""
@@ -125,13 +123,8 @@ class Lane:
     def _well(self) -> None:
         self.retry_at, self._down_since, self._delay_s = 0.0, 0.0, _FIRST_RETRY_S
 
-    def _deliver(self, records: Sequence[Record]) -> None:
-        self._ledger.delivered(self.account, count_spans(records), spooled=False)
+    def _deliver(self, batch: Batch, start: int, stop: int) -> None:
+        self._ledger.delivered(self.account, [(batch.first + start, batch.first + stop)])
 
-    def _drop(self, batch: Batch, index: int, reason: str) -> None:
-        if isinstance(batch.records[index], SpanRecord):
-            self._ledger.dropped(batch, self.account, [index], reason, spooled=False)
-
-    def _finish(self, batch: Batch) -> None:
-        self._ledger.finished(batch, self.account)
-        self._ledger.kept(batch, self.account, spooled=False)
+    def _drop(self, batch: Batch, start: int, stop: int, reason: str) -> None:
+        self._ledger.dropped(self.account, [(batch.first + start, batch.first + stop)], reason)

@@ -11,8 +11,9 @@ from typing import Final
 
 from ollamatrace import guard
 from ollamatrace.pipeline.channel import Channel
-from ollamatrace.pipeline.ledger import Account, Batch, Ledger
+from ollamatrace.pipeline.ledger import Account, Batch, Ledger, Numbers
 from ollamatrace.pipeline.parcel import Item, Parcel
+from ollamatrace.pipeline.ranges import Ranges
 from ollamatrace.pipeline.sender import Sender
 from ollamatrace.settings import Delivery
 from ollamatrace.spool import Place, Spool
@@ -53,8 +54,8 @@ class Outbox:
         self._progress = progress
         self._adopt_at = 0.0
         """When to look, on the monotonic clock, for what others left behind."""
-        self._unkept = 0
-        """Records that are in memory only, as the spool could not be written."""
+        self._tried = 0
+        """The number after the last record that it has tried to keep."""
         self._batches: deque[Batch] = deque()
         self._lock = threading.RLock()  # a signal handler may come in between
         self._parcels: deque[Parcel] = deque()
@@ -116,16 +117,34 @@ class Outbox:
         if place is not None:
             if self._memory + parcel.bytes > _MEMORY_BYTES:
                 parcel.records = None
-            self._ledger.kept(batch, self.account, spooled=True)
+            self._kept(parcel, batch)
         with self._lock:
-            if place is None:
-                self._unkept += batch.count
-            else:
+            self._tried = batch.stop
+            if place is not None:
                 self._waiting += parcel.bytes
             if parcel.records is not None:
                 self._memory += parcel.bytes
-            self._parcels.append(parcel)
+            if not self._joined(parcel):
+                self._parcels.append(parcel)
         self._drop_oldest()
+
+    def _kept(self, parcel: Parcel, batch: Batch) -> None:
+        """The parcel no longer needs its batch: others may still do."""
+        parcel.batch = None
+        self._ledger.kept(batch, self.account)
+
+    def _joined(self, parcel: Parcel) -> bool:
+        """Make it a part of the one before, where both are in the spool alone.
+
+        A server may be down for days, and a parcel takes as much memory as the spans of a moment.
+        """
+        last = self._parcels[-1] if self._parcels else None
+        if last is None or last.place is None or parcel.place is None or not last.takes(parcel):
+            return False
+        place = self._spool.joined(last.place, parcel.place)
+        if place is not None:
+            last.extend(parcel, place)
+        return place is not None
 
     def _append(self, data: bytes) -> Place | None:
         try:
@@ -153,8 +172,8 @@ class Outbox:
                     return
                 parcel.place = place
                 self._waiting += parcel.bytes
-                self._unkept -= parcel.batch.count
-            self._ledger.kept(parcel.batch, self.account, spooled=True)
+                batch = parcel.batch
+            self._kept(parcel, batch)
 
     def _drop_oldest(self) -> None:
         """Keep the spool within its bounds."""
@@ -176,21 +195,20 @@ class Outbox:
                 "or are more than Delivery(spool_max_age_s=, spool_max_bytes=) lets wait",
                 self._told,
             )
-            self._drop(oldest, oldest.left, reason)
+            self._drop(oldest, list(oldest.left), reason)
 
     def drop(self) -> None:
         """Give up what is in memory only; what is spooled stays for the next process."""
         while self._batches:
             batch = self._batches.popleft()
             parcel = Parcel(batch, None, len(batch.records), 0, 0.0)
-            self._unkept += batch.count
-            self._drop(parcel, parcel.left, _UNWRITABLE)
+            self._drop(parcel, list(parcel.left), _UNWRITABLE)
         with self._lock:
             unspooled = [parcel for parcel in self._parcels if parcel.place is None]
             for parcel in unspooled:
                 self._parcels.remove(parcel)
         for parcel in unspooled:
-            self._drop(parcel, parcel.left, _UNWRITABLE)
+            self._drop(parcel, list(parcel.left), _UNWRITABLE)
 
     def forgive(self) -> None:
         """Have a server tried again that denied access."""
@@ -198,10 +216,14 @@ class Outbox:
 
     def hopeless(self, target: int, patience: float | None) -> bool:
         """Whether waiting for the first `target` spans makes no sense."""
-        if self.account.finished >= target:
+        if self._ledger.is_finished(self.account, target):
             return True
-        tried = self.account.kept + self._unkept >= target
-        return tried and self._sender.gives_up(patience)
+        return self._tried >= target and self._sender.gives_up(patience)
+
+    @property
+    def _unkept(self) -> bool:
+        """Whether something is in memory only, as the spool could not be written."""
+        return not self._ledger.is_kept(self.account, self._tried)
 
     @property
     def rests(self) -> bool:
@@ -219,7 +241,7 @@ class Outbox:
         self._lock = threading.RLock()
         self._batches.clear()
         self._parcels.clear()
-        self._memory = self._waiting = self._unkept = 0
+        self._memory = self._waiting = self._tried = 0
         self._adopt_at = 0.0
         self._sender = self._make_sender()
         self._spool.abandon()
@@ -243,7 +265,8 @@ class Outbox:
         for parcel in taken:
             here = parcel.items()
             items += here
-            if lost := parcel.left - {item.number for item in here}:
+            found = {item.number for item in here}
+            if lost := [part for part in _each(parcel.left) if part[0] not in found]:
                 self._drop(parcel, lost, "spool_unreadable")
         return items
 
@@ -253,7 +276,7 @@ class Outbox:
 
     def _put_back(self, items: Iterable[Item]) -> None:
         """What could not be sent goes in front again, in its old order."""
-        parcels = sorted({item.parcel for item in items}, key=lambda parcel: parcel.number)
+        parcels = sorted({item.parcel for item in items}, key=lambda parcel: parcel.order)
         with self._lock:
             for parcel in reversed(parcels):
                 if parcel.records is not None:
@@ -261,10 +284,10 @@ class Outbox:
                 self._parcels.appendleft(parcel)
 
     def _delivered(self, items: Iterable[Item]) -> None:
-        for parcel, indices in _by_parcel(items):
-            spans, spooled = len(parcel.spans(indices)), parcel.place is not None
-            self._ledger.delivered(self.account, spans, spooled=spooled)
-            self._settle(parcel, indices)
+        for parcel, numbers in _by_parcel(items):
+            if parcel.first is not None:
+                self._ledger.delivered(self.account, numbers)
+            self._settle(parcel, numbers)
 
     def _rejected(self, item: Item, reason: str) -> None:
         where = "lost: its folder cannot be written"
@@ -275,34 +298,32 @@ class Outbox:
             f"{self._channel.url} refuses a span for good ({reason}); it is {where}",
             self._told,
         )
-        self._drop(item.parcel, {item.number}, "rejected")
+        self._drop(item.parcel, [(item.number, item.number + 1)], "rejected")
 
-    def _drop(self, parcel: Parcel, indices: set[int], reason: str) -> None:
-        batch = parcel.batch
-        if batch is not None:
-            spans, spooled = parcel.spans(indices), parcel.place is not None
-            self._ledger.dropped(batch, self.account, spans, reason, spooled=spooled)
-        self._settle(parcel, indices)
+    def _drop(self, parcel: Parcel, numbers: Numbers, reason: str) -> None:
+        if parcel.first is not None:
+            self._ledger.dropped(self.account, numbers, reason)
+        self._settle(parcel, numbers)
 
-    def _settle(self, parcel: Parcel, indices: Iterable[int]) -> None:
-        parcel.left.difference_update(list(indices))
+    def _settle(self, parcel: Parcel, numbers: Numbers) -> None:
+        for part in numbers:
+            parcel.left.remove(*part)
         if parcel.left:
             return
         if parcel.place is not None:
             self._spool.done(parcel.place)
             with self._lock:
                 self._waiting -= parcel.bytes
-        batch = parcel.batch
-        if batch is not None:
-            self._ledger.finished(batch, self.account)
-            if parcel.place is None:
-                with self._lock:
-                    self._unkept -= batch.count
-                self._ledger.kept(batch, self.account, spooled=False)
+        if parcel.batch is not None:
+            self._kept(parcel, parcel.batch)
 
 
-def _by_parcel(items: Iterable[Item]) -> Iterable[tuple[Parcel, list[int]]]:
-    sorted_out: dict[Parcel, list[int]] = {}
+def _by_parcel(items: Iterable[Item]) -> Iterable[tuple[Parcel, Numbers]]:
+    sorted_out: dict[Parcel, Ranges] = {}
     for item in items:
-        sorted_out.setdefault(item.parcel, []).append(item.number)
-    return sorted_out.items()
+        sorted_out.setdefault(item.parcel, Ranges()).add(item.number, item.number + 1)
+    return [(parcel, list(numbers)) for parcel, numbers in sorted_out.items()]
+
+
+def _each(numbers: Ranges) -> Numbers:
+    return [(number, number + 1) for part in numbers for number in range(*part)]

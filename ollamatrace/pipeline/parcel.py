@@ -3,67 +3,76 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import orjson
 
 from ollamatrace import guard
 from ollamatrace.pipeline.ledger import Batch
+from ollamatrace.pipeline.ranges import Ranges
 from ollamatrace.records import Record, SpanRecord, TraceUpdate
 from ollamatrace.spool import Place
 
-_numbers: Final = itertools.count()
+_orders: Final = itertools.count()
 
 
 class Parcel:
-    """A batch on its way, or what another process left behind (it has no batch).
+    """Records on their way, or what another process left behind, which no account knows.
 
     Attributes:
-        batch: Whose records they are, for the account.
+        batch: Whose records they are, until those are kept.
+        first: The number of the first of them in the account; ``None``: they are not in it.
         place: Where they are in the spool; ``None`` if they are in memory only.
         born: When they were kept, in seconds since the epoch.
         bytes: How long they are as lines.
-        number: Parcels are numbered in the order in which they were made.
-        left: Which of them, by index, have neither arrived nor been dropped.
+        order: Parcels are numbered in the order in which they were made.
+        left: Which of them, by number, have neither arrived nor been dropped.
     """
 
-    __slots__ = ("_updates", "batch", "born", "bytes", "left", "number", "place", "records")
+    __slots__ = ("batch", "born", "bytes", "first", "left", "order", "place", "records", "stop")
 
     def __init__(
         self, batch: Batch | None, place: Place | None, count: int, size: int, born: float
     ) -> None:
         self.batch = batch
+        self.first = None if batch is None else batch.first
+        self.stop = (self.first or 0) + count
         self.place = place
         self.born = born
-        self.number = next(_numbers)
+        self.order = next(_orders)
         self.bytes = size
-        self.left = set(range(count))
+        self.left = Ranges()
+        self.left.add(self.first or 0, self.stop)
         self.records: Sequence[Record] | None = None if batch is None else batch.records
         """In memory; ``None``: to be read from `place`."""
-        self._updates = {
-            index
-            for index, record in enumerate(self.records or ())
-            if not isinstance(record, SpanRecord)
-        }
 
     @property
     def is_whole(self) -> bool:
         """Whether it is in memory, and nothing of it has arrived or been dropped."""
         return self.records is not None and len(self.left) == len(self.records)
 
-    def spans(self, indices: Iterable[int]) -> list[int]:
-        """Those of `indices` that the account counts."""
-        return [] if self.batch is None else [one for one in indices if one not in self._updates]
-
     def items(self) -> list[Item]:
         """What is left of it, each record with where it belongs; without what cannot be read."""
         records = self._read() if self.records is None else self.records
         return [
-            Item(record, self, index)
-            for index, record in enumerate(records)
-            if index in self.left and record is not None
+            Item(record, self, number)
+            for number, record in enumerate(records, self.first or 0)
+            if number in self.left and record is not None
         ]
+
+    def takes(self, later: Parcel) -> bool:
+        """Whether `later`, which comes right after it, may become a part of it."""
+        in_files = self.records is None and later.records is None
+        return in_files and self.first is not None and self.stop == later.first
+
+    def extend(self, later: Parcel, place: Place) -> None:
+        """Have `later` as a part, both being at `place`."""
+        self.place = place
+        self.born = later.born
+        self.bytes += later.bytes
+        self.left.add(self.stop, later.stop)
+        self.stop = later.stop
 
     def _read(self) -> Sequence[Record | None]:
         if self.place is None:
@@ -81,7 +90,7 @@ class Item(NamedTuple):
     record: Record
     parcel: Parcel
     number: int
-    """Its index there."""
+    """The number by which it is `left` there."""
 
 
 def _record(line: bytes) -> Record | None:

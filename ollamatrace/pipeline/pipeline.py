@@ -185,7 +185,8 @@ class Pipeline:
         """Whether nothing is on its way: all has arrived, is lost, or waits in a file."""
         queued = self._queue.queued
         return not self.waiting and all(
-            lane.account.finished >= queued or (lane.account.kept >= queued and lane.rests)
+            self._ledger.is_finished(lane.account, queued)
+            or (self._ledger.is_kept(lane.account, queued) and lane.rests)
             for lane in self._lanes
         )
 
@@ -262,7 +263,7 @@ class Pipeline:
 
     def _next_batch(self, pause: Callable[[], None]) -> Batch | None:
         records: list[Record] = []
-        size = 0
+        size = parts = failed = 0
         items = self._queue.items
         while items and len(records) < _BATCH_SPANS and size < _BATCH_BYTES:
             item, item_size, item_spans = items.popleft()
@@ -272,12 +273,14 @@ class Pipeline:
                 size += item_size
             else:
                 self._queue.release(item_spans, item_size)
-                self._ledger.ended(item_spans)
+                failed += item_spans
+                parts += not item_spans
             pause()
-        return Batch(records, size, len(self._lanes)) if records else None
+        batch = self._ledger.batch(records, size, parts=parts, failed=failed)
+        return batch if records else None
 
     def _settled(self, target: int) -> bool:
-        return self._ledger.done >= target
+        return self._ledger.is_done(target)
 
     def _hopeless(self, target: int, patience: float | None) -> bool:
         return not self.waiting and all(lane.hopeless(target, patience) for lane in self._lanes)

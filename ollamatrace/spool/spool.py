@@ -59,6 +59,16 @@ class Spool:
                 segment = self._current = self._create()
             return segment.append(lines)
 
+    def joined(self, first: Place, then: Place) -> Place | None:
+        """Both as one place, which is `done` once; ``None`` if they do not fit together."""
+        length = first.length + then.length
+        follows = first.segment is then.segment and first.offset + first.length == then.offset
+        if not follows or length > _PLACE_BYTES:
+            return None
+        with self._lock:
+            first.segment.waiting -= 1
+        return Place(first.segment, first.offset, length)
+
     def _create(self) -> Segment:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"{time.time_ns()}-{os.getpid()}-{os.urandom(4).hex()}.jsonl"
