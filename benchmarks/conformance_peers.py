@@ -72,7 +72,7 @@ def main() -> int:
         }
     if given.json is not None:
         given.json.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-    print(markdown(results))  # noqa: T201
+    print(markdown(results))
     return 0
 
 
@@ -84,7 +84,7 @@ def _environment(peer: Peer) -> Path:
         _say(f"{peer.name}: installing")
         venv.create(folder, with_pip=True, clear=True)
         install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([*install, *peer.packages, *_CLIENT_PACKAGES], check=True)  # noqa: S603
+        subprocess.run([*install, *peer.packages, *_CLIENT_PACKAGES], check=True)
         complete.touch()
     return python
 
@@ -96,7 +96,7 @@ def _versions(python: Path, peer: Peer) -> dict[str, str]:
         "import importlib.metadata as m, json, sys;"
         "print(json.dumps({name: m.version(name) for name in sys.argv[1:]}))"
     )
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [python, "-c", code, *names, "openai", "ollama"], check=True, capture_output=True, text=True
     )
     return json.loads(done.stdout)
@@ -104,7 +104,7 @@ def _versions(python: Path, peer: Peer) -> dict[str, str]:
 
 def _judge(python: Path, peer: Peer) -> list[dict[str, Any]]:
     environment = {name: value for name, value in os.environ.items() if not _changes(name)}
-    process = subprocess.Popen(  # noqa: S603
+    process = subprocess.Popen(
         [python, "-m", "tests.conformance.judge", peer.wrapper, "--json"],
         cwd=ROOT,
         env={**environment, "PYTHONPATH": str(ROOT)},
@@ -163,7 +163,7 @@ def _total(cells: list[dict[str, Any]]) -> str:
 
 
 def _say(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)  # noqa: T201
+    print(what, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 
+from ollamatrace.destinations import http
 from ollamatrace.pipeline import Broken, Denied, Refused, Unavailable
 from ollamatrace.records.shapes import as_dict
-
-if TYPE_CHECKING:
-    import httpx
 
 OLDEST: Final = (3, 12)
 """The oldest MLflow that takes OTLP as JSON, which needs no protobuf library here."""
@@ -44,7 +42,7 @@ class Unstored(Refused):
 
 
 def failure(
-    response: httpx.Response, body: bytes, url: str, *, logged_in: bool
+    response: http.Response, body: bytes, url: str, *, logged_in: bool
 ) -> Unavailable | Refused | Denied:
     """The exception for an answer with an error status.
 
@@ -125,7 +123,7 @@ def _line(text: str) -> str:
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def _retry_after(response: http.Response) -> float | None:
     """``Retry-After`` in seconds: it holds a number of them, or a date."""
     value = response.headers.get("retry-after", "").strip()
     if value.isdecimal() and value.isascii():

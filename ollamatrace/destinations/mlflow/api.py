@@ -8,18 +8,16 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import orjson
 
+from ollamatrace.destinations import http
 from ollamatrace.destinations.mlflow.address import Address
 from ollamatrace.destinations.mlflow.answers import Stranger, Unstored, failure
 from ollamatrace.destinations.mlflow.connection import headers, open_transport, timeouts
 from ollamatrace.pipeline import Denied, Refused, Unavailable
 from ollamatrace.settings import Access
-
-if TYPE_CHECKING:
-    import httpx
 
 Method = Literal["GET", "POST", "PUT", "PATCH"]
 Params = Mapping[str, str | list[str]]
@@ -57,7 +55,7 @@ class Api:
         self._access = access
         self._headers = headers(address, access)
         self._timeout_s = timeout_s
-        self._transport: httpx.HTTPTransport | None = None
+        self._transport: http.HTTPTransport | None = None
         self._opening = threading.Lock()
 
     def prepare(self) -> None:
@@ -108,7 +106,7 @@ class Api:
         self._transport = None
         self._opening = threading.Lock()
 
-    def _open(self) -> httpx.HTTPTransport:
+    def _open(self) -> http.HTTPTransport:
         with self._opening:
             if self._transport is None:
                 self._transport = open_transport(self._address, self._access)
@@ -133,10 +131,8 @@ class Api:
         params: Params | None = None,
     ) -> bytes:
         """One request; the body of a successful answer."""
-        import httpx
-
         try:
-            request = httpx.Request(
+            request = http.Request(
                 method,
                 self.url + path,
                 params=params,
@@ -144,7 +140,7 @@ class Api:
                 content=content,
                 extensions={"timeout": timeouts(self._timeout_s)},
             )
-        except (httpx.InvalidURL, UnicodeError) as error:
+        except (http.InvalidURL, UnicodeError) as error:
             raise Denied(f"{self.url} is no address that can be asked: {error}") from None
         for _ in range(_MAX_REDIRECTS + 1):
             response, body = self._sent(request)
@@ -159,22 +155,20 @@ class Api:
         raise failure(response, body, f"{self.url}{path}", logged_in=logged_in)
 
     def _redirected(
-        self, request: httpx.Request, response: httpx.Response, content: bytes | None
-    ) -> httpx.Request:
+        self, request: http.Request, response: http.Response, content: bytes | None
+    ) -> http.Request:
         """The same request at its new address, if that is of the same server."""
-        import httpx
-
         try:
             target = request.url.join(response.headers.get("location", ""))
-        except httpx.InvalidURL:
-            target = httpx.URL("")
+        except http.InvalidURL:
+            target = http.URL("")
         if (target.scheme, target.netloc) != (request.url.scheme, request.url.netloc):
             # Credentials and prompts go nowhere else.
             raise Denied(
                 f"{self.url}{request.url.path} redirects to "
                 f"{target.scheme}://{target.host}{target.path}: set the server's own address"
             )
-        return httpx.Request(
+        return http.Request(
             request.method,
             target,
             headers=request.headers,
@@ -182,26 +176,24 @@ class Api:
             extensions=request.extensions,
         )
 
-    def _sent(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
-        import httpx
-
+    def _sent(self, request: http.Request) -> tuple[http.Response, bytes]:
         transport = self._open()
         try:
             try:
                 return self._answered(transport, request)
-            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+            except (http.ReadError, http.WriteError, http.RemoteProtocolError):
                 # A connection that the server had closed; a request may come twice here.
                 return self._answered(transport, request)
-        except httpx.TransportError as error:
+        except http.TransportError as error:
             raise self._unreachable(error, request.url.path) from None
-        except (httpx.InvalidURL, UnicodeError) as error:
+        except (http.InvalidURL, UnicodeError) as error:
             raise Denied(f"{self.url} is no address that can be asked: {error}") from None
         except RuntimeError as error:  # closed meanwhile by another thread
             raise Unavailable(f"{self.url}: {error}") from None
 
     def _answered(
-        self, transport: httpx.HTTPTransport, request: httpx.Request
-    ) -> tuple[httpx.Response, bytes]:
+        self, transport: http.HTTPTransport, request: http.Request
+    ) -> tuple[http.Response, bytes]:
         """The answer with its body, of which no more is read than makes sense."""
         response = transport.handle_request(request)
         _acknowledge(response)
@@ -226,21 +218,19 @@ class Api:
     def _slow(self) -> str:
         return f"{self.url} did not answer within {self._timeout_s:g} s"
 
-    def _unreachable(self, error: httpx.TransportError, path: str) -> Unavailable | Denied:
-        import httpx
-
-        if isinstance(error, httpx.ConnectTimeout):
+    def _unreachable(self, error: http.TransportError, path: str) -> Unavailable | Denied:
+        if isinstance(error, http.ConnectTimeout):
             return Unavailable(f"no connection to {self.url}: it did not answer in time")
-        if isinstance(error, httpx.TimeoutException):
+        if isinstance(error, http.TimeoutException):
             return Unavailable(self._slow)
-        if isinstance(error, httpx.LocalProtocolError | httpx.UnsupportedProtocol):
+        if isinstance(error, http.LocalProtocolError | http.UnsupportedProtocol):
             return Denied(f"{self.url}{path} cannot be asked: {error}")
-        if isinstance(error, httpx.ConnectError):
+        if isinstance(error, http.ConnectError):
             return self._unconnected(error)
         told = str(error) or type(error).__name__
         return Unavailable(f"the connection to {self.url} broke: {told}")
 
-    def _unconnected(self, error: httpx.ConnectError) -> Unavailable | Denied:
+    def _unconnected(self, error: http.ConnectError) -> Unavailable | Denied:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, ssl.SSLError):
             cause = cause.__cause__ or cause.__context__
@@ -254,7 +244,7 @@ class Api:
         return Unavailable(f"no connection to {self.url}: {error}")
 
 
-def _acknowledge(response: httpx.Response) -> None:
+def _acknowledge(response: http.Response) -> None:
     """Tell the server at once that the head of its answer has come, where the system can do that.
 
     MLflow sends the body in a packet of its own, which waits for that, and systems wait 40 ms with

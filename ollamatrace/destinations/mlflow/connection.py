@@ -6,16 +6,14 @@ import base64
 import ssl
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.request import getproxies, proxy_bypass
 
+from ollamatrace.destinations import http
 from ollamatrace.destinations.mlflow.address import Address
 from ollamatrace.errors import ConfigError
 from ollamatrace.pipeline import Denied
 from ollamatrace.settings import Access
-
-if TYPE_CHECKING:
-    import httpx
 
 CONNECT_S: Final = 5.0
 """How long connecting may take, unless answers are to come faster than that."""
@@ -58,7 +56,7 @@ def timeouts(timeout_s: float) -> dict[str, float]:
     }
 
 
-def open_transport(address: Address, access: Access) -> httpx.HTTPTransport:
+def open_transport(address: Address, access: Access) -> http.HTTPTransport:
     """Connections to one server; none is opened yet.
 
     This is a transport and not a client since `httpx.Client` logs each request as INFO, and
@@ -67,19 +65,17 @@ def open_transport(address: Address, access: Access) -> httpx.HTTPTransport:
     Raises:
         Denied: a file of certificates cannot be used, or a proxy.
     """
-    import httpx
-
     try:
-        return httpx.HTTPTransport(
+        return http.HTTPTransport(
             verify=_tls(address, access),
             proxy=_proxy(address),
-            limits=httpx.Limits(
+            limits=http.Limits(
                 max_connections=_CONNECTIONS,
                 max_keepalive_connections=_CONNECTIONS,
                 keepalive_expiry=_IDLE_S,
             ),
         )
-    except (ImportError, ValueError, httpx.InvalidURL) as error:  # SOCKS needs a library; typos
+    except (ImportError, ValueError, http.InvalidURL) as error:  # SOCKS needs a library; typos
         raise Denied(f"{address.url}: the proxy of the environment: {error}") from None
 
 
@@ -104,7 +100,6 @@ def _proxy(address: Address) -> str | None:
 
 
 def _tls(address: Address, access: Access) -> ssl.SSLContext:
-    import httpx
 
     if not address.url.startswith("https:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused; the usual one takes long to make
@@ -112,7 +107,7 @@ def _tls(address: Address, access: Access) -> ssl.SSLContext:
     name = "MLFLOW_TRACKING_SERVER_CERT_PATH"
     try:
         if authorities is None:
-            context = httpx.create_ssl_context()
+            context = http.create_ssl_context()
         elif Path(authorities).is_dir():
             context = ssl.create_default_context(capath=authorities)
         else:
