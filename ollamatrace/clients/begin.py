@@ -15,6 +15,7 @@ import orjson
 from ollamatrace.clients.binding import Binding
 from ollamatrace.clients.call import Call
 from ollamatrace.clients.endpoints import Endpoint, Paths, path_of
+from ollamatrace.clients.headers import name_in_options
 from ollamatrace.clients.secrets import hide_secrets
 from ollamatrace.clients.sent import as_sent
 from ollamatrace.context import span_var
@@ -34,7 +35,7 @@ def begin(
     binding: Binding,
     endpoint: Endpoint,
     method: Callable[..., Any],
-    args: tuple[Any, ...],
+    args: list[Any],
     kwargs: dict[str, Any],
 ) -> Call | None:
     """Begin the span of a call of `method`; ``None`` if it is not to be traced.
@@ -68,7 +69,9 @@ def begin(
 
 
 @shielded
-def begin_request(binding: Binding, paths: Paths, options: Any) -> Call | None:
+def begin_request(
+    binding: Binding, paths: Paths, client: Any, args: list[Any], kwargs: dict[str, Any]
+) -> Call | None:
     """Begin the span of a request that OpenAI's client sends; ``None`` if it is not to be traced.
 
     Its inputs are what is sent: the body, what the program adds to it, and files.
@@ -76,8 +79,11 @@ def begin_request(binding: Binding, paths: Paths, options: Any) -> Call | None:
     Args:
         binding: The client's.
         paths: What is traced.
-        options: The request, as the client puts it together.
+        client: Who sends it.
+        args: Of the client's `request`: the type of the answer, the options of the request.
+        kwargs: Of the same.
     """
+    options: Any = args[1] if len(args) > 1 else kwargs.get("options")
     current = span_var.get()
     endpoint: Endpoint | None = None
     if isinstance(current, Call) and options.url in current.endpoint.paths:
@@ -87,6 +93,8 @@ def begin_request(binding: Binding, paths: Paths, options: Any) -> Call | None:
         return None
     if isinstance(current, Call) and current.is_beginning(binding, endpoint):
         current.is_sent = True  # it is the call's own request
+        if binding.propagate:
+            name_in_options(current, client, args, kwargs)
         return None
     call = _made(binding, endpoint)
     if call is None:
@@ -102,6 +110,8 @@ def begin_request(binding: Binding, paths: Paths, options: Any) -> Call | None:
     call.take_inputs(given, hides_counts=False)
     call = _begun(call)
     call.is_sent = True
+    if binding.propagate:
+        name_in_options(call, client, args, kwargs)
     return call
 
 
@@ -124,7 +134,7 @@ def _begun(call: Call) -> Call:
 
 
 @shielded
-def _named(method: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, Any]:
+def _named(method: Callable[..., Any], args: list[Any]) -> dict[str, Any]:
     names = list(inspect.signature(method).parameters)
     return dict(zip(names, args, strict=False))
 

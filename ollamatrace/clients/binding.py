@@ -20,6 +20,7 @@ class Binding:
         explicit: The tracer that was asked for; ``None``: the one that fits, at each call.
         name: What its spans are called instead of their usual names.
         include_usage: Whether streams are asked for token counts.
+        propagate: Whether requests name the span of their call.
         provider: Who answers, if the answer itself does not say.
         is_async: Whether its methods are coroutines.
         sentinels: The types of the SDK that mean "not given".
@@ -30,6 +31,7 @@ class Binding:
     explicit: Tracer | None
     name: str | None
     include_usage: bool
+    propagate: bool
     provider: str
     is_async: bool
     sentinels: frozenset[type]
@@ -41,13 +43,27 @@ class Binding:
 
 
 def bind(
-    client: Any, explicit: Tracer | None, name: str | None, *, include_usage: bool, is_async: bool
+    client: Any,
+    explicit: Tracer | None,
+    name: str | None,
+    *,
+    include_usage: bool,
+    propagate: bool,
+    is_async: bool,
 ) -> Binding:
     """Make the binding for a caller's client, as its class and address say."""
     native = is_of(client, "ollama")
     provider = "ollama" if native else _provider(client)
     return Binding(
-        client, explicit, name, include_usage, provider, is_async, _sentinels(), sends_files=native
+        client,
+        explicit,
+        name,
+        include_usage=include_usage,
+        propagate=propagate,
+        provider=provider,
+        is_async=is_async,
+        sentinels=_sentinels(),
+        sends_files=native,
     )
 
 

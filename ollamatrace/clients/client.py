@@ -43,6 +43,10 @@ class TracedClient:
             for itself (``stream_options`` of OpenAI's client); the chunk that brings them is
             recorded, and the program does not get it. Where the program reads a raw response,
             nothing is asked for.
+        propagate: Have each traced request name its span in the headers ``traceparent`` and, if
+            one came in with the trace, ``tracestate``, so that a proxy or gateway before the model
+            can go on with the trace. Where the program sends one of them itself, its request
+            stays as it is.
 
     Raises:
         TypeError: `client` is none of the four.
@@ -58,6 +62,7 @@ class TracedClient:
         experiment: str | None = None,
         name: str | None = None,
         include_usage: bool = False,
+        propagate: bool = False,
     ) -> C:
         """Make the twin."""
         if tracer is not None and (server is not None or experiment is not None):
@@ -67,7 +72,8 @@ class TracedClient:
         if tracer is None and (server is not None or experiment is not None):
             tracer = _shared_tracer(server, experiment)
         earlier = binding_of(client)
-        if earlier is not None and tracer is None and name is None and not include_usage:
+        is_new = tracer is not None or name is not None or include_usage or propagate
+        if earlier is not None and not is_new:
             return client  # traced already, and nothing new is asked for
         original = client
         if earlier is not None:  # what is not said anew stays
@@ -75,8 +81,16 @@ class TracedClient:
             tracer = tracer or earlier.explicit
             name = name or earlier.name
             include_usage = include_usage or earlier.include_usage
+            propagate = propagate or earlier.propagate
         make, is_async = _maker(original)
-        binding = bind(original, tracer, name, include_usage=include_usage, is_async=is_async)
+        binding = bind(
+            original,
+            tracer,
+            name,
+            include_usage=include_usage,
+            propagate=propagate,
+            is_async=is_async,
+        )
         twin: C = make(original, binding)
         return twin
 

@@ -21,21 +21,21 @@ Method = Callable[..., Any]
 class Begin(Protocol):
     """Begins the span of a call."""
 
-    def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
-        """Give the span; ``None`` if the call is not traced. It may add to `kwargs`."""
+    def __call__(self, args: list[Any], kwargs: dict[str, Any]) -> Call | None:
+        """Give the span; ``None`` if the call is not traced. It may change the arguments."""
         ...
 
 
 def traced_method(owner: Any, method: Method, begin: Begin) -> Method:
     """Make `method` of `owner` record its calls; what it gives and raises stays as it is."""
-    latest = _latest(owner, method)
+    latest = latest_of(owner, method)
 
     @functools.wraps(method)
     def traced(_self: Any, *args: Any, **kwargs: Any) -> Any:
-        call, outer = None, span_var.get()
+        call, outer, given = None, span_var.get(), list(args)
         try:  # all of it: Ctrl-C may come at any moment
-            call = begin(args, kwargs)
-            result = latest()(*args, **kwargs)
+            call = begin(given, kwargs)
+            result = latest()(*given, **kwargs)
             return result if call is None else call.succeed(result) or result
         except BaseException as error:
             call = call or _begun_since(outer)
@@ -48,14 +48,14 @@ def traced_method(owner: Any, method: Method, begin: Begin) -> Method:
 
 def traced_coroutine(owner: Any, method: Method, begin: Begin) -> Method:
     """Make `method`, which gives an awaitable, record its calls from when they first run."""
-    latest = _latest(owner, method)
+    latest = latest_of(owner, method)
 
     @functools.wraps(method)
     async def traced(_self: Any, *args: Any, **kwargs: Any) -> Any:
-        call, outer = None, span_var.get()
+        call, outer, given = None, span_var.get(), list(args)
         try:  # all of it: Ctrl-C may come at any moment
-            call = begin(args, kwargs)
-            result = await latest()(*args, **kwargs)
+            call = begin(given, kwargs)
+            result = await latest()(*given, **kwargs)
             return result if call is None else call.succeed(result) or result
         except BaseException as error:
             call = call or _begun_since(outer)
@@ -88,7 +88,7 @@ def bound(owner: Any, function: Method, method: Method) -> Method:
     return types.MethodType(function, owner)
 
 
-def _latest(owner: Any, method: Method) -> Callable[[], Method]:
+def latest_of(owner: Any, method: Method) -> Callable[[], Method]:
     """Gives `method` of `owner`, or what has replaced it on the class since: a test does that."""
     kind: Any = type(owner)
     function = getattr(method, "__func__", None)

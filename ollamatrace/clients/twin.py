@@ -22,6 +22,7 @@ from ollamatrace.clients.begin import begin, begin_request
 from ollamatrace.clients.binding import Binding, is_of, rebound
 from ollamatrace.clients.call import Call
 from ollamatrace.clients.endpoints import OLLAMA, OPENAI, Endpoint, Paths
+from ollamatrace.clients.headers import name_in_requests
 from ollamatrace.clients.shells import bound, traced_coroutine, traced_method
 from ollamatrace.guard import shielded
 
@@ -52,6 +53,8 @@ def ollama_twin(client: Any, binding: Binding) -> Any:
     twin = copy.copy(client)
     _trace_methods(twin, OLLAMA, binding)
     setattr(twin.chat.__func__, _BINDING, binding)
+    if binding.propagate:
+        name_in_requests(twin, binding)
     return twin
 
 
@@ -84,9 +87,8 @@ def _traced_request(twin: Any, binding: Binding) -> Callable[..., Any]:
     """Trace what is sent to the paths of the table, but for what a traced method sends."""
     request = twin.request
 
-    def starts(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call | None:
-        options: Any = args[1] if len(args) > 1 else kwargs.get("options")
-        return begin_request(binding, _paths, options)
+    def starts(args: list[Any], kwargs: dict[str, Any]) -> Call | None:
+        return begin_request(binding, _paths, twin, args, kwargs)
 
     shell = traced_coroutine if binding.is_async else traced_method
     return shell(twin, request, starts)

@@ -2,7 +2,7 @@
 
 from ollamatrace.tracer.decorator import trace
 from ollamatrace.tracer.lookup import registry
-from ollamatrace.tracer.propagation import extract, inject
+from ollamatrace.tracer.propagation import extract, inject, names_span, said_of
 from ollamatrace.tracer.top import get_trace, search_traces, set_default, span, update_trace
 from ollamatrace.tracer.tracer import Server, Tracer
 
@@ -12,7 +12,9 @@ __all__ = [
     "extract",
     "get_trace",
     "inject",
+    "names_span",
     "registry",
+    "said_of",
     "search_traces",
     "set_default",
     "span",

@@ -55,8 +55,21 @@ def inject(headers: MutableMapping[str, str] | None = None) -> MutableMapping[st
     wanted: MutableMapping[str, str] = {} if headers is None else headers
     span = innermost()
     if span is not None:
-        _put(wanted, _said_of(span))
+        _put(wanted, said_of(span))
     return wanted
+
+
+def said_of(span: Span) -> dict[str, str]:
+    """The headers that name `span`."""
+    top = span.top()
+    flags, state = (top.flags, top.state) if isinstance(top, RemoteSpan) else (SAMPLED, None)
+    said = {PARENT: format_parent(span.trace_id, span.span_id, flags)}
+    return said if state is None else {**said, STATE: state}
+
+
+def names_span(headers: Iterable[str | bytes]) -> bool:
+    """Whether one of the headers with these names says which span is the parent."""
+    return any(_text(name).lower() in _NAMES for name in headers)
 
 
 class extract:  # noqa: N801  used like a function: `with extract(request.headers):`
@@ -98,13 +111,6 @@ class extract:  # noqa: N801  used like a function: `with extract(request.header
         if not put_back(remote, self._outer):
             remote.ended = True  # left from another context: it stays where it was, passed over
         _say(remote)
-
-
-def _said_of(span: Span) -> dict[str, str]:
-    top = span.top()
-    flags, state = (top.flags, top.state) if isinstance(top, RemoteSpan) else (SAMPLED, None)
-    said = {PARENT: format_parent(span.trace_id, span.span_id, flags)}
-    return said if state is None else {**said, STATE: state}
 
 
 @guard.shielded

@@ -55,6 +55,7 @@ assert_type(
         experiment=None,
         name=None,
         include_usage=False,
+        propagate=True,
     ),
     openai.AsyncOpenAI,
 )

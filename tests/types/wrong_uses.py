@@ -15,6 +15,7 @@ native = TracedClient(ollama.Client())
 TracedClient()  # type: ignore[call-arg]
 TracedClient(client, includ_usage=True)  # type: ignore[call-arg]
 TracedClient(client, include_usage="yes")  # type: ignore[arg-type]
+TracedClient(client, propagate="yes")  # type: ignore[arg-type]
 TracedClient(client, "console:")  # type: ignore[arg-type, call-arg]
 TracedClient(client, tracer="console:")  # type: ignore[arg-type]
 TracedClient(client, name=5)  # type: ignore[arg-type]
