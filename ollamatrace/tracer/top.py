@@ -46,7 +46,7 @@ def update_trace(
 
     May be called while the trace goes on and after it has ended. Called again, it adds to what
     was said before; the same key again replaces the value. It never raises; where no span is open
-    and none has ended in this task or thread, it logs a warning.
+    and none has ended in this task or thread, and where MLflow keeps less, it logs a warning.
 
     Args:
         session: The session (conversation) it belongs to; it beats ``with session(…)``.
@@ -60,11 +60,11 @@ def update_trace(
         >>> update_trace(user="ada", tags={"answer": "good"})
     """
     update.bring(
-        session=update.session_of(session),
-        user=update.text_or_none(user),
+        session=update.text_of("session", session),
+        user=update.text_of("user", user),
         tags=update.texts_of("tags", tags),
         metadata=update.texts_of("metadata", metadata),
-        name=update.text_or_none(name),
+        name=update.text_of("name", name),
     )
 
 
@@ -96,7 +96,7 @@ async def get_trace(trace_id: str) -> Trace | None:
 
 
 def _tracer() -> Tracer:
-    tracer = registry.resolve()
+    tracer = registry.resolve(to_read=True)
     if tracer is None:
         raise ConfigError("there is no tracer to ask; make one: Tracer(server=…)")
     return tracer
