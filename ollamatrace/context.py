@@ -12,8 +12,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 from weakref import ref
 
+from ollamatrace import guard
 from ollamatrace.ids import trace_hex
 from ollamatrace.records import utf8
+from ollamatrace.settings import is_disabled
 
 if TYPE_CHECKING:
     from ollamatrace.spans import Owner, Span
@@ -25,6 +27,10 @@ last_owner_var: Final[ContextVar[ref[Owner] | None]] = ContextVar(
     "ollamatrace_last_owner", default=None
 )
 """The tracer of that trace, which is not kept alive."""
+
+
+LONGEST_SESSION: Final = 250
+"""Characters of a session id that MLflow keeps."""
 
 
 def innermost() -> Span | None:
@@ -113,6 +119,12 @@ class session:  # noqa: N801  used like a function: `with session("chat-7"):`
 
     def __init__(self, id: str) -> None:  # noqa: A002  the word of the field
         self._id = utf8(id)
+        if len(self._id) > LONGEST_SESSION and not is_disabled():
+            guard.warn(
+                "session",
+                f"session: an id of {len(self._id)} characters; MLflow keeps the first "
+                f"{LONGEST_SESSION} of them",
+            )
         self._outer: str | None = None
 
     def __enter__(self) -> Self:

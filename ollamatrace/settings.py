@@ -101,7 +101,7 @@ class Environment:
             server=server,
             experiment=_text("OLLAMATRACE_EXPERIMENT") or _text("MLFLOW_EXPERIMENT_NAME"),
             experiment_id=_text("MLFLOW_EXPERIMENT_ID"),
-            disabled=_flag("OLLAMATRACE_DISABLED"),
+            disabled=is_disabled(),
             strict=_flag("OLLAMATRACE_STRICT"),
             warning=warning,
         )
@@ -173,6 +173,11 @@ def without_credentials(address: str) -> str:
 def _text(name: str) -> str | None:
     """A variable, without blanks around it; what is no UTF-8 in it is escaped."""
     return utf8(os.environ.get(name, "")).strip() or None
+
+
+def is_disabled() -> bool:
+    """Whether the environment says that nothing is recorded."""
+    return _flag("OLLAMATRACE_DISABLED")
 
 
 def _flag(name: str) -> bool:

@@ -2,102 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
-import threading
-import time
-
+import anyio
+import anyio.lowlevel
 import httpx
-import ollama
 import pytest
-import uvicorn
-from fastapi import BackgroundTasks, FastAPI
-from fastapi.responses import StreamingResponse
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
 
-from ollamatrace import TracedClient, copy_context_executor, current_span, inject, session
+from ollamatrace import Tracer, current_span, inject, session, span, trace
 from ollamatrace.middleware import TraceMiddleware
-from tests.exchanges import arguments, load
-
-STREAM = arguments(load("ollama-native/chat_stream")["exchanges"][0])
-DEADLINE_S = 20
-
-
-def application(model, tracer):  # noqa: C901  one endpoint after the other
-    """An application with what applications have: streams, background tasks, pools of threads."""
-    app = FastAPI()
-    app.add_middleware(TraceMiddleware, tracer=tracer)
-    pool = copy_context_executor(concurrent.futures.ThreadPoolExecutor(2))
-
-    def note(what):
-        with tracer.span(what):
-            pass
-
-    @app.get("/ask")
-    async def ask(background: BackgroundTasks) -> StreamingResponse:
-        client = TracedClient(ollama.AsyncClient(host=model), tracer=tracer)
-
-        async def words():
-            with tracer.span("answer"):
-                async for chunk in await client.chat(**STREAM):
-                    yield chunk.message.content
-            await client._client.aclose()
-
-        background.add_task(note, "in the background")
-        return StreamingResponse(words(), background=background)
-
-    @app.get("/threads")
-    def threads() -> list[None]:  # itself in a thread of the framework
-        with tracer.span("fan out"):
-            return list(pool.map(note, ["one", "two"]))
-
-    @app.get("/lines")
-    def lines() -> StreamingResponse:
-        def made():
-            for number in range(3):
-                note(f"line {number}")
-                yield f"{number}\n"
-
-        return StreamingResponse(made())
-
-    @app.get("/breaks")
-    async def breaks() -> None:
-        raise LookupError("nothing there")
-
-    @app.get("/for-ever")
-    async def for_ever() -> StreamingResponse:
-        async def made():
-            while True:
-                yield "x" * 1000
-                await asyncio.sleep(0)
-
-        return StreamingResponse(made())
-
-    app.state.pool = pool
-    return app
+from ollamatrace.sync import search_traces
+from tests.application import AGENT, ANSWER, application, ask_at_once, served, until
 
 
 @pytest.fixture
 def web(replay, tracer):
     model, _ = replay("ollama-native/chat_stream")
-    app = application(model.url, tracer)
-    config = uvicorn.Config(app, port=0, log_config=None, lifespan="on", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    until(lambda: server.started)
-    [listener] = server.servers[0].sockets
-    with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+    with served(application(model.url, tracer)) as client:
         yield client
-    server.should_exit = True
-    thread.join(DEADLINE_S)
-    app.state.pool.shutdown()
-
-
-def until(condition):
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def finished(tracer, count):
@@ -117,7 +41,7 @@ def parents(records):
 
 
 def test_a_stream_with_a_call_and_a_background_task(web, tracer):
-    assert web.get("/ask").text == " The capital of France is Paris."
+    assert web.get("/ask").text == ANSWER
     records = finished(tracer, 4)
     assert parents(records) == {
         "GET /ask": None,
@@ -155,8 +79,7 @@ def test_a_trace_that_comes_in_is_gone_on_with(web, tracer):
 
 
 def test_requests_at_the_same_time_are_traces_of_their_own(web, tracer):
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        assert all(done.status_code == 200 for done in pool.map(web.get, ["/threads"] * 8))
+    assert ask_at_once(web, "/threads", 8) == ["[null,null]"] * 8
     found = []
     until(lambda: found.extend(tracer.finished()) or len(found) >= 32)
     traces = {}
@@ -166,6 +89,27 @@ def test_requests_at_the_same_time_are_traces_of_their_own(web, tracer):
     assert {tuple(sorted(names)) for names in traces.values()} == {
         ("GET /threads", "fan out", "one", "two")
     }
+
+
+@pytest.mark.parametrize("times", [1, 6])
+def test_each_request_is_one_whole_trace_in_the_embedded_store(replay, tmp_path, times):
+    model, _ = replay("ollama-native/chat_stream")
+    with Tracer(f"sqlite:///{tmp_path}/x.db") as tracer:
+        with served(application(model.url, tracer)) as web:
+            assert ask_at_once(web, "/agent", times) == [ANSWER] * times
+        # The server has stopped: background tasks are done, all spans have ended.
+        assert tracer.flush().delivered == times * len(AGENT)
+        traces = search_traces()
+    assert len(traces) == times
+    for found in traces:
+        records = {record.name: record for record in found.spans}
+        assert parents(records) == AGENT
+        assert len(found.spans) == len(AGENT)
+        assert {record.status for record in found.spans} == {"OK"}
+        assert found.root.end_ns == max(record.end_ns for record in found.spans)
+        assert "".join(records["agent"].outputs) == ANSWER
+        assert records["AsyncChat"].end_reason == "exhausted"
+        assert records["AsyncChat"].outputs["message"]["content"] == ANSWER
 
 
 def test_an_application_that_fails(web, tracer):
@@ -180,6 +124,58 @@ def test_a_client_that_goes_away(web, tracer):
     [record] = finished(tracer, 1).values()
     assert record.attributes["http.response.status_code"] == 200
     assert tracer.pipeline.open == {}
+
+
+def stepped(name):
+    with span(f"{name} begins"):
+        pass
+    yield "a"
+    with span(f"{name} goes on"):
+        pass
+    yield "b"
+
+
+async def astepped(name):
+    for item in stepped(name):
+        await anyio.lowlevel.checkpoint()
+        yield item
+
+
+def starlette_app(make):
+    async def endpoint(_request):
+        return StreamingResponse(make("body"))
+
+    return Starlette(routes=[Route("/", endpoint)])
+
+
+def fastapi_app(make):
+    app = FastAPI()
+
+    @app.get("/")
+    def endpoint():
+        return StreamingResponse(make("body"))
+
+    return app
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("app", [starlette_app, fastapi_app])
+@pytest.mark.parametrize("make", [stepped, astepped])
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_body_in_steps_is_below_its_request(backend, app, make, traced, tracer):
+    served_app = TraceMiddleware(app(trace(name="body")(make) if traced else make))
+
+    async def main():
+        transport = httpx.ASGITransport(served_app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            return (await client.get("/")).text
+
+    assert anyio.run(main, backend=backend) == "ab"
+    above = "body" if traced else "GET /"
+    expected = {"body begins": above, "body goes on": above, "GET /": None}
+    records = finished(tracer, 3 + traced)
+    assert parents(records) == expected | ({"body": "GET /"} if traced else {})
+    assert not traced or records["body"].outputs == ["a", "b"]
 
 
 async def test_what_is_no_request_passes_through(tracer):

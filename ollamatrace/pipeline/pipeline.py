@@ -68,6 +68,8 @@ class Pipeline:
             self._lane(one, account, delivery)
             for one, account in zip(destinations, self._ledger.accounts, strict=True)
         ]
+        self.off = False
+        """Its tracer is switched off: no thread is started for nothing."""
         self.retired = False
         """No tracer holds it any more: the worker lets it go when it is empty."""
         worker.add(self)
@@ -128,6 +130,8 @@ class Pipeline:
             patience: How long in seconds a destination may have been down to be waited for;
                 ``None``: as long as the timeout lasts.
         """
+        if self._fresh and self.off:
+            return self.report()
         target = self._queue.queued
         if patience is None:
             for lane in self._lanes:

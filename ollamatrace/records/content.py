@@ -58,9 +58,15 @@ class Content:
 
 
 def utf8(value: object) -> str:
-    """`value` as text that UTF-8 can hold: halves of a surrogate pair are joined, else escaped."""
-    text = value if isinstance(value, str) else str(value)
+    """`value` as text that UTF-8 can hold: halves of a surrogate pair are joined, else escaped.
+
+    Never raises; of a value whose own code does, it is the name of its class.
+    """
+    try:
+        text = str.__str__(value) if isinstance(value, str) else str(value)
+    except Exception:  # noqa: BLE001  the value's own __str__
+        return f"<{type(value).__name__}>"
     if text.isascii():
-        return str(text)
+        return text
     joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
     return joined.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from ollamatrace import guard
 from ollamatrace.context import innermost
-from ollamatrace.settings import Environment, default_store
+from ollamatrace.settings import Environment, default_store, is_disabled
 
 if TYPE_CHECKING:
     from ollamatrace.tracer.tracer import Tracer
@@ -62,10 +62,11 @@ class Registry:
                 self._shared[key] = weakref.ref(tracer)
             return tracer
 
-    def resolve(self) -> Tracer | None:
+    def resolve(self, *, to_read: bool = False) -> Tracer | None:
         """The tracer of the open span, else the default, the only live one, the environment's.
 
-        ``None``, with one warning, if the environment's cannot be made.
+        ``None``, with one warning, if the environment's cannot be made; and where tracing is
+        switched off, so that nothing is opened or imported, unless it is `to_read` traces.
         """
         span = innermost()
         while span is not None and (span.is_remote or span.ended):
@@ -73,7 +74,10 @@ class Registry:
         if span is not None:
             return cast("Tracer", span.owner)
         only = self._only
-        return self._default or (only and only()) or self._environment or self._from_environment()
+        found = self._default or (only and only()) or self._environment
+        if found or (not to_read and is_disabled()):
+            return found
+        return self._from_environment()
 
     def _from_environment(self) -> Tracer | None:
         with self._lock:

@@ -50,7 +50,7 @@ def update_trace(
 
     May be called while the trace goes on and after it has ended. Called again, it adds to what
     was said before; the same key again replaces the value. It never raises; where no span is open
-    and none has ended in this task or thread, it logs a warning.
+    and none has ended in this task or thread, and where MLflow keeps less, it logs a warning.
 
     Args:
         session: The session (conversation) it belongs to; it beats ``with session(…)``.
@@ -72,13 +72,14 @@ def update_trace(
         "request_preview": request_preview,
         "response_preview": response_preview,
     }
-    shown = {key: value for key, value in named.items() if value is not None}
+    texts = {name: update.text_of(name, value) for name, value in named.items()}
+    shown = {name: text for name, text in texts.items() if text is not None}
     update.bring(
-        session=update.session_of(session),
-        user=update.text_or_none(user),
+        session=update.text_of("session", session),
+        user=update.text_of("user", user),
         tags=update.texts_of("tags", tags),
-        metadata={**update.texts_of("metadata", metadata), **update.texts_of("metadata", shown)},
-        name=update.text_or_none(name),
+        metadata={**update.texts_of("metadata", metadata), **shown},
+        name=update.text_of("name", name),
     )
 
 
@@ -110,7 +111,7 @@ async def get_trace(trace_id: str) -> Trace | None:
 
 
 def _tracer() -> Tracer:
-    tracer = registry.resolve()
+    tracer = registry.resolve(to_read=True)
     if tracer is None:
         raise ConfigError("there is no tracer to ask; make one: Tracer(server=…)")
     return tracer

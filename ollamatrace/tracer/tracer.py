@@ -70,6 +70,7 @@ class Tracer:
             delivery,
         )
         self.pipeline = Pipeline(self._destinations, delivery, on_warning)
+        self.pipeline.off = environment.disabled
         self._closed = False
         self._mark = object()
         self._finalizer = weakref.finalize(self, self.pipeline.retire)
@@ -126,10 +127,12 @@ class Tracer:
     def enable(self) -> None:
         """Record again."""
         self.enabled = True
+        self.pipeline.off = False
 
     def disable(self) -> None:
         """Record nothing from now on; what has ended is still delivered."""
         self.enabled = False
+        self.pipeline.off = True
 
     def suppressed(self) -> Suppression:
         """Record nothing of what begins in this block, nor in tasks made there.

@@ -6,14 +6,31 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from ollamatrace import guard
-from ollamatrace.context import current_span, innermost, last_owner_var, last_trace_id
+from ollamatrace.context import (
+    LONGEST_SESSION,
+    current_span,
+    innermost,
+    last_owner_var,
+    last_trace_id,
+)
 from ollamatrace.records import TraceUpdate, utf8
-from ollamatrace.settings import Environment
+from ollamatrace.settings import is_disabled
 from ollamatrace.spans import Owner, QueuedUpdate, RemoteSpan, Span
 from ollamatrace.tracer.lookup import registry
 
-_LONGEST_SESSION: Final = 250
-"""Characters of a session id that MLflow keeps."""
+_LONGEST: Final = {
+    "session": LONGEST_SESSION,
+    "user": 250,
+    "tags": 4096,
+    "metadata": 250,
+    "name": 4096,
+    "client_request_id": 50,
+    "request_preview": 1000,
+    "response_preview": 1000,
+}
+"""Characters of a text that MLflow keeps."""
+_LONGEST_KEY: Final = 250
+"""Characters of a key of tags or metadata; MLflow takes no longer one."""
 
 
 def bring(**said: Any) -> None:
@@ -55,7 +72,7 @@ def _meant() -> tuple[Owner, str, Iterable[Span]] | None:
     trace_id, last = last_trace_id(), last_owner_var.get()
     if trace_id is None or last is None:
         # A program whose tracing is switched off has done nothing wrong.
-        if not Environment.read().disabled:
+        if not is_disabled():
             guard.warn(
                 "update_trace",
                 "update_trace: no span is open here, and none has ended in this task or thread; "
@@ -77,27 +94,15 @@ def _lost(trace_id: str, why: str) -> None:
     guard.warn("update_trace:lost", f"update_trace: the trace {trace_id} stays as it is: {why}")
 
 
-def session_of(given: object) -> str | None:
-    """A session id as text; one that MLflow will cut is warned about."""
-    session = text_or_none(given)
-    if session is not None and len(session) > _LONGEST_SESSION:
-        guard.warn(
-            "update_trace:session",
-            f"update_trace: a session id of {len(session)} characters; MLflow keeps the first "
-            f"{_LONGEST_SESSION} of them",
-        )
-    return session
-
-
-def text_or_none(given: object) -> str | None:
-    """Any value as text; ``None`` stays."""
-    return None if given is None else _text(given)
+def text_of(what: str, given: object) -> str | None:
+    """Any value as text, ``None`` stays; a text that MLflow will cut is warned about."""
+    return None if given is None else _text(what, given)
 
 
 def texts_of(what: str, given: Any) -> dict[str, str]:
     """Tags or metadata with keys and values as text; what is no mapping is warned about."""
     try:
-        return {_text(key): _text(value) for key, value in dict(given or {}).items()}
+        return {_key(what, key): _text(what, value) for key, value in dict(given or {}).items()}
     except Exception:  # noqa: BLE001  anything may have been given
         guard.warn(
             f"update_trace:{what}",
@@ -106,8 +111,23 @@ def texts_of(what: str, given: Any) -> dict[str, str]:
         return {}
 
 
-def _text(value: object) -> str:
-    try:
-        return utf8(value)
-    except Exception:  # noqa: BLE001  the value's own __str__
-        return f"<{type(value).__name__}>"
+def _text(what: str, given: object) -> str:
+    text, longest = utf8(given), _LONGEST[what]
+    if len(text) > longest and not is_disabled():
+        guard.warn(
+            f"update_trace:{what} cut",
+            f"update_trace: {what} of {len(text)} characters; MLflow keeps the first {longest} of "
+            "them",
+        )
+    return text
+
+
+def _key(what: str, given: object) -> str:
+    key = utf8(given)
+    if len(key) > _LONGEST_KEY and not is_disabled():
+        guard.warn(
+            f"update_trace:{what} key",
+            f"update_trace: {what} with a key of {len(key)} characters, of which MLflow takes "
+            f"{_LONGEST_KEY} at most: it is left out there",
+        )
+    return key

@@ -54,7 +54,7 @@ class Hostile:
 
 
 class Array:
-    """Has the shape of numpy's arrays, which the tests do not install."""
+    """Has the shape of numpy's arrays."""
 
     size = 2
 

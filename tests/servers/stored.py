@@ -17,7 +17,7 @@ def tags(trace):
 
 
 def metadata(trace):
-    return trace["info"]["trace_metadata"]
+    return trace["info"].get("trace_metadata", {})  # there is none before its first info
 
 
 def tokens(trace):

@@ -10,8 +10,9 @@ from ollamatrace.cli.replay import ReplayServer
 from ollamatrace.destinations.mlflow.improvements import improvements
 from tests.servers import golden
 from tests.servers.compare import Allowed, comparable, differences
-from tests.servers.stored import is_finalized
+from tests.servers.stored import attributes, is_finalized, spans
 from tests.servers.test_golden import VERSIONS
+from tests.spans.test_values import KINDS
 
 MODEL = "llama3.2:1b"
 FUNCTIONS = {"code.function.name": "the whole name of a function, and not its last part alone"}
@@ -97,6 +98,15 @@ def test_all_that_can_be_said_about_a_trace(mlflow_server, experiment, tracer, c
         client.chat.completions.create(model=MODEL, messages=golden.messages())
         turn.outputs = "answer"
     check("session_user_metadata", mlflow_server, experiment, tracer)
+
+
+def test_every_kind(mlflow_server, experiment, tracer):
+    with tracer.span("root"):
+        for kind in KINDS:
+            tracer.trace(name=kind, kind=kind)(lambda: 1)()
+    found = spans(mlflow_server.trace(experiment, until=is_finalized))
+    kinds = {name: attributes(span)["mlflow.spanType"] for name, span in found.items()}
+    assert kinds == {"root": "UNKNOWN", **{kind: kind for kind in KINDS}}
 
 
 def test_nothing_is_sent_where_nothing_is_recorded(mlflow_server, experiment, bare):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -262,10 +263,12 @@ def in_pool(server, headers):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_pool_of_processes(tmp_path):
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_a_pool_of_processes(method, tmp_path):
     server = f"sqlite:///{tmp_path}/x.db"
+    context = multiprocessing.get_context(method)
     with Tracer(server) as tracer:
-        with tracer.span("root") as root, ProcessPoolExecutor(1) as pool:
+        with tracer.span("root") as root, ProcessPoolExecutor(1, mp_context=context) as pool:
             assert pool.submit(in_pool, server, inject()).result(DEADLINE_S) != os.getpid()
         assert tree(sync.get_trace(root.trace_id)) == {("root", None), ("in pool", "root")}
 

@@ -286,15 +286,54 @@ def test_values_of_any_type(tracer, warnings):
     record.line()
 
 
-def test_a_session_that_mlflow_will_cut_is_said_once(tracer, warnings):
+@pytest.mark.parametrize(
+    ("what", "longest"),
+    [
+        ("session", 250),
+        ("user", 250),
+        ("name", 4096),
+        ("client_request_id", 50),
+        ("request_preview", 1000),
+        ("response_preview", 1000),
+    ],
+    ids=str,
+)
+def test_a_text_that_mlflow_will_cut_is_said_once(what, longest, tracer, warnings):
     with span("root"):
-        update_trace("x" * 250)
+        update_trace(**{what: "x" * longest})
         assert warnings() == []
-        update_trace("x" * 251)
-        update_trace("y" * 300)
+        update_trace(**{what: "x" * (longest + 1)})
+        update_trace(**{what: "y" * 5000})
     [text] = warnings()
-    assert "251 characters" in text
-    assert finished(tracer)["root"].session == "y" * 300
+    assert f"{what} of {longest + 1} characters; MLflow keeps the first {longest}" in text
+    [record] = finished(tracer).values()
+    assert getattr(record, what, record.metadata.get(what)) == "y" * 5000
+
+
+@pytest.mark.parametrize(("what", "longest"), [("tags", 4096), ("metadata", 250)])
+def test_tags_and_metadata_that_mlflow_will_cut_are_said_once(what, longest, tracer, warnings):
+    too_long = {"k" * 251: "v", "k": "x" * (longest + 1)}
+    with span("root"):
+        update_trace(**{what: {"k" * 250: "x" * longest}})
+        assert warnings() == []
+        update_trace(**{what: too_long})
+        update_trace(**{what: too_long})
+    key, value = warnings()
+    assert f"{what} with a key of 251 characters" in key
+    assert f"{what} of {longest + 1} characters; MLflow keeps the first {longest}" in value
+    [record] = finished(tracer).values()
+    assert getattr(record, what) == {"k" * 250: "x" * longest, **too_long}
+
+
+def test_a_block_with_a_session_that_mlflow_will_cut_says_so(tracer, warnings):
+    with session("x" * 250), span("whole"):
+        pass
+    assert warnings() == []
+    with session("y" * 251), span("cut"):
+        pass
+    [text] = warnings()
+    assert "an id of 251 characters; MLflow keeps the first 250" in text
+    assert finished(tracer)["cut"].session == "y" * 251
 
 
 @pytest.mark.parametrize("late", [False, True])
