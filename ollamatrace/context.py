@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 from weakref import ref
 
 from ollamatrace import guard
@@ -33,18 +33,76 @@ LONGEST_SESSION: Final = 250
 """Characters of a session id that MLflow keeps."""
 
 
-def innermost() -> Span | None:
-    """What is the parent of what begins here: a span that is open, or one of another process."""
+class Bridge(Protocol):
+    """Another tracing system, in which what is current here is to be so, too."""
+
+    def innermost(self, span: Span | None) -> Span | None:
+        """The innermost span here, or what stands for it, where of ours that is `span`."""
+        ...
+
+    def enter(self, span: Span) -> None:
+        """Make `span` current there."""
+        ...
+
+    def leave(self, span: Span) -> None:
+        """Make what was current there before `span` so again, if `span` still is."""
+        ...
+
+    def here(self) -> Any:
+        """All that is current there, to be put back by `go`."""
+        ...
+
+    def go(self, there: Any) -> None:
+        """Make current what `here` gave."""
+        ...
+
+
+class _Bridges:
+    """The one that is connected, if any."""
+
+    __slots__ = ("only",)
+
+    def __init__(self) -> None:
+        self.only: Bridge | None = None
+
+
+bridges: Final = _Bridges()
+
+
+def enclosing() -> Span | None:
+    """The innermost span that began here and is open, or one of another process (`extract`)."""
     span = span_var.get()
     while span is not None and span.ended:
         span = span.outer
     return span
 
 
+def innermost() -> Span | None:
+    """What is the parent of what begins here: a span that is open, or one recorded elsewhere."""
+    return below(enclosing())
+
+
+def below(span: Span | None) -> Span | None:
+    """The parent of what begins here where the innermost span of ours is `span`."""
+    bridge = bridges.only
+    return span if bridge is None else bridge.innermost(span)
+
+
 def current_span() -> Span | None:
     """The innermost span that is open here, or ``None``. One that has ended is never current."""
-    span = innermost()
+    ours = enclosing()
+    span = below(ours)
+    if span is not None and span.is_remote:
+        span = ours  # of another tracing system, below ours
     return None if span is None or span.is_remote else span
+
+
+def make_current(span: Span) -> None:
+    """Make `span` the parent of what begins here."""
+    span_var.set(span)
+    bridge = bridges.only
+    if bridge is not None:
+        bridge.enter(span)
 
 
 def put_back(span: Span, outer: Span | None) -> bool:
@@ -57,7 +115,28 @@ def put_back(span: Span, outer: Span | None) -> bool:
     is_here = now is span or (span.ended and now is span.outer)
     if is_here:
         span_var.set(outer)
+    bridge = bridges.only
+    if bridge is not None:
+        bridge.leave(span)
     return is_here
+
+
+Place = tuple["Span | None", Any]
+"""All that is current somewhere: of ours, and of the other system."""
+
+
+def place() -> Place:
+    """All that is current here."""
+    bridge = bridges.only
+    return span_var.get(), None if bridge is None else bridge.here()
+
+
+def go(place: Place) -> None:
+    """Make all of `place` current here."""
+    span_var.set(place[0])
+    bridge = bridges.only
+    if bridge is not None and place[1] is not None:
+        bridge.go(place[1])
 
 
 def last_trace_id() -> str | None:
@@ -92,7 +171,7 @@ class attach:  # noqa: N801  used like a function: `with attach(span):`
     def __enter__(self) -> Self:
         if self._span is not None and self._span.is_open:
             self._outer = span_var.get()
-            span_var.set(self._span)
+            make_current(self._span)
         else:
             self._span = None
         return self

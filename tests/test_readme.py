@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ollamatrace import Capture, Delivery, settings
+from ollamatrace import Capture, Delivery, otel, settings
 
 README = Path(__file__).parent.parent / "README.md"
 TEXT = README.read_text("utf-8")
@@ -38,7 +38,13 @@ def test_snippets_import_what_exists(snippet):
             assert all(hasattr(module, alias.name) for alias in node.names)
 
 
-def test_snippets_without_a_server_run(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def disconnected():
+    yield
+    otel.disconnect()
+
+
+def test_snippets_without_a_server_run(tmp_path, monkeypatch, capsys, disconnected):
     monkeypatch.chdir(tmp_path)
     ran = [
         snippet
@@ -47,5 +53,5 @@ def test_snippets_without_a_server_run(tmp_path, monkeypatch, capsys):
     ]
     for snippet in ran:
         exec(compile(snippet, "README.md", "exec"), {})  # noqa: S102  that is the point
-    assert len(ran) == 7
+    assert len(ran) == 8
     assert "1 of 1" in capsys.readouterr().out

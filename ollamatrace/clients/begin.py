@@ -18,7 +18,7 @@ from ollamatrace.clients.endpoints import Endpoint, Paths, path_of
 from ollamatrace.clients.headers import name_in_options
 from ollamatrace.clients.secrets import hide_secrets
 from ollamatrace.clients.sent import as_sent
-from ollamatrace.context import span_var
+from ollamatrace.context import make_current, span_var
 from ollamatrace.guard import shielded
 
 _NEVER: Final = frozenset({"extra_headers", "api_key"})
@@ -126,7 +126,7 @@ def _made(binding: Binding, endpoint: Endpoint) -> Call | None:
 def _begun(call: Call) -> Call:
     try:
         call.begin()
-        span_var.set(call)
+        make_current(call)
     except BaseException as error:  # Ctrl-C may come at any time
         call.raised(error)
         raise

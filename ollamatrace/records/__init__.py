@@ -3,13 +3,14 @@
 from ollamatrace.records.content import Content, utf8
 from ollamatrace.records.counts import Timing, Usage
 from ollamatrace.records.plain import Snapshot, answer_snapshot, content_of, plain, snapshot
-from ollamatrace.records.span import EndReason, Event, Link, SpanRecord, Status, Trace
+from ollamatrace.records.span import PARENT, EndReason, Event, Link, SpanRecord, Status, Trace
 from ollamatrace.records.update import TraceUpdate
 
 Record = SpanRecord | TraceUpdate
 """What goes through the pipeline."""
 
 __all__ = [
+    "PARENT",
     "Content",
     "EndReason",
     "Event",

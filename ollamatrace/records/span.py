@@ -40,6 +40,9 @@ class Link(TypedDict):
     span_id: str
 
 
+PARENT: Final = "ollamatrace.parent"
+"""The attribute of a span whose parent is recorded by another tracer of its process: by which."""
+
 _NOTHING: Final = Content()
 """Shared by all records: it never changes."""
 
@@ -81,6 +84,11 @@ class SpanRecord:
     user: str | None = None
     tags: dict[str, str] = field(default_factory=dict[str, str])
     metadata: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def is_top(self) -> bool:
+        """Whether nothing above it is recorded: it is a root, or below another tracer's spans."""
+        return self.parent_id is None or PARENT in self.attributes
 
     @property
     def inputs(self) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from weakref import ref
 
-from ollamatrace.context import current_span, span_var
+from ollamatrace.context import Place, current_span, go, make_current, place
 from ollamatrace.guard import shielded
 from ollamatrace.records import (
     Content,
@@ -44,7 +44,7 @@ class FunctionSpan(Span):
         """Begin with these arguments."""
         self.inputs = inputs
         self.begin()
-        span_var.set(self)
+        make_current(self)
 
     @shielded
     def returned(self, result: Any) -> None:
@@ -67,15 +67,26 @@ class FunctionSpan(Span):
 class GeneratorSpan(FunctionSpan):
     """One generator of a traced function, current only while the function's body runs."""
 
-    __slots__ = ("_inside", "_items", "_left_out", "_outside", "_runs", "_watch", "_weight")
+    __slots__ = (
+        "_entered",
+        "_inside",
+        "_items",
+        "_left_out",
+        "_outside",
+        "_runs",
+        "_watch",
+        "_weight",
+    )
 
     def __init__(self, owner: Owner, name: str, kind: str, function: Snapshot) -> None:
         super().__init__(owner, name, kind, function)
         # Where the body runs may be far away: behind a web framework, in another task.
         self._parent = current_span()
-        self._inside: Span = self
-        """What is current in the body: a span of its own may be open across a ``yield``."""
-        self._outside: Span | None = None
+        self._inside: Place | None = None
+        """What is current in the body besides this span: one may be open across a ``yield``."""
+        self._outside: Place | None = None
+        self._entered: Any = None
+        """What another tracing system had as current when the body went on."""
         self._runs = False
         self._items: list[Snapshot] = []
         self._weight = 0
@@ -103,22 +114,29 @@ class GeneratorSpan(FunctionSpan):
     def resume(self) -> None:
         """The body goes on."""
         if not self.ended:  # else it is being collected: see `abandon`
-            self._outside = span_var.get()
+            self._outside = place()
             self._runs = True
-            span_var.set(self._inside)
+            if self._inside is None:
+                make_current(self)
+            else:
+                go(self._inside)
+            self._entered = place()[1]
 
     def pause(self) -> None:
         """The body stands still or is over: what was current outside is so again."""
         if not self._runs:
             return
         self._runs = False
-        current = above = span_var.get()
+        outside, entered = self._outside, self._entered
+        self._outside = self._entered = None
+        inside = place()
+        above = inside[0]
         while above is not None and above is not self:
             above = above.outer
-        if current is not None and above is self:  # else the step ends in another context
-            self._inside = current
-            span_var.set(self._outside)
-        self._outside = None
+        if above is self and outside is not None:  # else the step ends in another context
+            is_alone = inside[0] is self and inside[1] is entered
+            self._inside = None if is_alone else inside
+            go(outside)
 
     @shielded
     def item(self, value: Any) -> None:

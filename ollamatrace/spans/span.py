@@ -7,7 +7,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
 from weakref import ref
 
-from ollamatrace.context import last_owner_var, last_var, session_var, span_var
+from ollamatrace.context import (
+    below,
+    enclosing,
+    last_owner_var,
+    last_var,
+    make_current,
+    put_back,
+    session_var,
+)
 from ollamatrace.guard import shielded
 from ollamatrace.ids import new_bits, process, span_hex, trace_hex
 from ollamatrace.pipeline import Pipeline
@@ -172,7 +180,7 @@ class Span:
 
     def __enter__(self) -> Self:
         self.begin()
-        span_var.set(self)
+        make_current(self)
         return self
 
     def __exit__(
@@ -200,15 +208,15 @@ class Span:
 
     def begin(self) -> None:
         """Start the clock, below the span that is current here."""
-        outer = span_var.get()
-        while outer is not None and outer.ended:
-            outer = outer.outer
-        self.outer = outer
-        parent = self._parent or outer
+        self.outer = enclosing()
+        # Kept apart from what is current afterwards: it may be recorded elsewhere, and end before.
+        self._parent = parent = self._parent or below(self.outer)
         if parent is not None and not parent._trace:
             parent = None  # it has not begun, or records nothing
         if parent is not None and (parent.owner is self.owner or parent.is_remote):
             self._trace, self._parent_id = parent._trace, parent._id
+            if parent.is_remote:
+                cast("RemoteSpan", parent).mark(self)
         else:
             self._trace = new_bits(128)
             if parent is not None:
@@ -224,8 +232,7 @@ class Span:
 
     def leave(self) -> None:
         """Make the outer span current again."""
-        if span_var.get() is self:  # not so where a generator is closed from another context
-            span_var.set(self.outer)
+        put_back(self, self.outer)
 
     def end(self, status: Status = "OK", reason: EndReason = "returned") -> None:
         """End it, once: who comes second, in whichever thread, changes nothing."""
@@ -327,11 +334,14 @@ class Span:
         Below a span of another process it is what stands for that.
         """
         span = self
-        while True:
-            above = span._parent or span.outer
-            if above is None or above._trace != self._trace:
-                return span
+        while (above := span.above()) is not None:
             span = above
+        return span
+
+    def above(self) -> Span | None:
+        """The one above it in its trace, if that is known in this process."""
+        above = self._parent or self.outer
+        return above if above is not None and above._trace == self._trace else None
 
     def note(self, update: TraceUpdate) -> bool:
         """Have this span, which is a top one, and all that end below it carry `update`.
@@ -359,8 +369,8 @@ class Span:
             self.outputs = None
         pipeline.put(self, self._size())
         above = self._parent or self.outer
-        if above is not None and above.is_remote:
-            cast("RemoteSpan", above).settled_below(pipeline)
+        if above is not None and above.is_remote and (top := above.top()).is_remote:
+            cast("RemoteSpan", top).settled_below(pipeline)
 
     def _size(self) -> int:
         return _SPAN_BYTES + _size(self._inputs) + _size(self._outputs)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Final, cast
 
 from ollamatrace import guard
-from ollamatrace.context import innermost
+from ollamatrace.context import current_span, innermost
 from ollamatrace.settings import Environment, default_store, is_disabled
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Registry:
         ``None``, with one warning, if the environment's cannot be made; and where tracing is
         switched off, so that nothing is opened or imported, unless it is `to_read` traces.
         """
-        span = innermost()
+        span = current_span() or innermost()
         while span is not None and (span.is_remote or span.ended):
             span = span.outer
         if span is not None:

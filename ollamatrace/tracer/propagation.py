@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar, overload
 
 from ollamatrace import guard
-from ollamatrace.context import innermost, put_back, span_var
+from ollamatrace.context import enclosing, innermost, make_current, put_back, span_var
 from ollamatrace.spans import RemoteSpan, Span
 from ollamatrace.tracer.lookup import registry
 from ollamatrace.tracer.traceparent import (
@@ -61,8 +61,7 @@ def inject(headers: MutableMapping[str, str] | None = None) -> MutableMapping[st
 
 def said_of(span: Span) -> dict[str, str]:
     """The headers that name `span`."""
-    top = span.top()
-    flags, state = (top.flags, top.state) if isinstance(top, RemoteSpan) else (SAMPLED, None)
+    flags, state = passed_on(span)
     said = {PARENT: format_parent(span.trace_id, span.span_id, flags)}
     return said if state is None else {**said, STATE: state}
 
@@ -94,9 +93,12 @@ class extract:  # noqa: N801  used like a function: `with extract(request.header
         self._outer: Span | None = None
 
     def __enter__(self) -> Self:
+        here = innermost()
+        if isinstance(here, RemoteSpan) and here.is_here and _is_same_trace(here, self._remote):
+            self._remote = None  # another tracer has gone on with the trace already, and is below
         if self._remote is not None:
-            self._outer = self._remote.outer = span_var.get()
-            span_var.set(self._remote)
+            self._outer, self._remote.outer = span_var.get(), enclosing()
+            make_current(self._remote)
         return self
 
     def __exit__(
@@ -111,6 +113,20 @@ class extract:  # noqa: N801  used like a function: `with extract(request.header
         if not put_back(remote, self._outer):
             remote.ended = True  # left from another context: it stays where it was, passed over
         _say(remote)
+
+
+def passed_on(span: Span) -> tuple[int, str | None]:
+    """The flags and the state of its trace, as the nearest that came from elsewhere has them."""
+    above: Span | None = span
+    while above is not None:
+        if isinstance(above, RemoteSpan):
+            return above.flags, above.state
+        above = above.above()
+    return SAMPLED, None
+
+
+def _is_same_trace(span: Span, other: Span | None) -> bool:
+    return other is not None and span.trace_id == other.trace_id
 
 
 @guard.shielded

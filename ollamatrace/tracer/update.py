@@ -8,7 +8,6 @@ from typing import Any, Final
 from ollamatrace import guard
 from ollamatrace.context import (
     LONGEST_SESSION,
-    current_span,
     innermost,
     last_owner_var,
     last_trace_id,
@@ -40,10 +39,11 @@ def bring(**said: Any) -> None:
         said: The fields of a `TraceUpdate` but its id.
     """
     here = innermost()
-    if isinstance(here, RemoteSpan):
-        _bring_remote(here, said)
+    top = None if here is None else here.top()
+    if here is not None and here.is_remote and isinstance(top, RemoteSpan):
+        _bring_remote(top, said)
         return
-    found = _meant()
+    found = _meant(here, top)
     if found is None:
         return
     owner, trace_id, tops = found
@@ -57,18 +57,18 @@ def bring(**said: Any) -> None:
 
 
 def _bring_remote(remote: RemoteSpan, said: dict[str, Any]) -> None:
-    """No span is open here, but one of another process is the parent of what begins."""
+    """No span is open here, but one recorded elsewhere is the parent of what begins."""
     tracer = registry.resolve()
     if tracer is not None and tracer.is_recording:
         remote.note(TraceUpdate(trace_id=remote.trace_id, **said))
         remote.say_if_known(tracer.pipeline)
 
 
-def _meant() -> tuple[Owner, str, Iterable[Span]] | None:
+def _meant(here: Span | None, top: Span | None) -> tuple[Owner, str, Iterable[Span]] | None:
     """The trace's tracer, its id, and its top spans here, as far as they are known."""
-    current = current_span()
-    if current is not None:
-        return current.owner, current.trace_id, [current.top()]
+    if here is not None and top is not None:
+        recorded = top if here.is_remote else here
+        return recorded.owner, here.trace_id, [top]
     trace_id, last = last_trace_id(), last_owner_var.get()
     if trace_id is None or last is None:
         # A program whose tracing is switched off has done nothing wrong.

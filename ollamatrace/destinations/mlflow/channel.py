@@ -130,8 +130,8 @@ class MlflowChannel:
         images = Images(pause) if place.artifacts.startswith(_SERVED) else None
         if spans:
             images = self._send_spans(spans, place, images, pause)
-        roots = {} if self._throughput else {s.trace_id: s for s in spans if s.parent_id is None}
-        infos = [trace_info(root, place.id, source(), images) for root in roots.values()]
+        tops = {} if self._throughput else {s.trace_id: s for s in spans if s.is_top}
+        infos = [trace_info(top, place.id, source(), images) for top in tops.values()]
         taken = self._infos.post(infos, pause)
         for record in records:
             if isinstance(record, TraceUpdate):

@@ -53,45 +53,45 @@ _KEPT: Final = (
 
 
 def trace_info(
-    root: SpanRecord,
+    top: SpanRecord,
     experiment_id: str,
     source: Mapping[str, str],
     images: Images | None = None,
 ) -> dict[str, Any]:
-    """The info of the trace whose root span has ended.
+    """The info of the trace whose topmost span has ended.
 
     Args:
-        root: The root span.
+        top: The root span; or one below those of another tracer, which the server never gets.
         experiment_id: Where the spans were filed.
         source: What program made it, as MLflow's metadata.
         images: As the span was encoded with, so that the texts are the same.
     """
-    shown = shown_of(root, images)
+    shown = shown_of(top, images)
     metadata = {
-        **_texts(root.metadata),
+        **_texts(top.metadata),
         **source,
         _SCHEMA: "3",
         "mlflow.traceInputs": _cut_text(shown.inputs),
         "mlflow.traceOutputs": _cut_text(shown.outputs),
     }
-    _add_who(metadata, root.session, root.user)
+    _add_who(metadata, top.session, top.user)
     info: dict[str, Any] = {
-        "trace_id": f"tr-{root.trace_id}",
+        "trace_id": f"tr-{top.trace_id}",
         "trace_location": {
             "type": "MLFLOW_EXPERIMENT",
             "mlflow_experiment": {"experiment_id": str(experiment_id)},
         },
-        "request_time": _rfc3339(root.start_ns),
-        "execution_duration": _seconds(root.end_ns - root.start_ns),
-        "state": "OK" if root.status == "OK" else "ERROR",
+        "request_time": _rfc3339(top.start_ns),
+        "execution_duration": _seconds(top.end_ns - top.start_ns),
+        "state": "OK" if top.status == "OK" else "ERROR",
         "trace_metadata": metadata,
-        "tags": {**_tags(root.tags), NAME_TAG: root.name[:MAX_NAME]},
+        "tags": {**_tags(top.tags), NAME_TAG: top.name[:MAX_NAME]},
     }
     if shown.inputs is not None:
         info["request_preview"] = preview(shown.inputs, "user")
     if shown.outputs is not None:
         info["response_preview"] = preview(shown.outputs, "assistant")
-    return {**info, **_fields(root.metadata)}
+    return {**info, **_fields(top.metadata)}
 
 
 def updated_info(info: Mapping[str, Any], update: TraceUpdate) -> dict[str, Any]:
