@@ -7,7 +7,6 @@ from opentelemetry import propagate
 from opentelemetry import trace as otel_trace
 
 from ollamatrace import otel
-from ollamatrace.context import bridges
 from tests.otel.current import Otel, nothing_is_current
 
 
@@ -18,7 +17,6 @@ def connected():
     otel.connect()
     yield
     otel.disconnect()
-    bridges.only = None  # it stays for the sake of spans that are open, of which there are none
     assert (otel_trace.get_tracer_provider(), propagate.get_global_textmap()) == globally
     assert nothing_is_current()
 
