@@ -11,6 +11,8 @@ from ollamatrace.errors import ConfigError
 from ollamatrace.records import utf8
 
 _MIN_LEAF_BYTES = 64
+MIN_STORE_BYTES = 1024 * 1024
+"""A store that is smaller would hold next to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Delivery:
         delay_s: The longest time in seconds before a span is on its way.
         spool_max_bytes: The most bytes that wait on disk for each server; the oldest are dropped.
         spool_max_age_s: How long in seconds spans wait on disk for their server.
+        store_max_bytes: The most bytes of an embedded store; the oldest traces are deleted.
+        store_max_age_s: How long in seconds after its end a trace stays in an embedded store.
         timeout_s: How long in seconds a server may take to answer one request.
         mode: ``"info"``: a request for each trace tells MLflow what spans cannot carry (metadata,
             previews, source); ``"throughput"``: spans only, several times as many a second.
@@ -51,6 +55,8 @@ class Delivery:
     delay_s: float = 0.2
     spool_max_bytes: int = 1024 * 1024 * 1024
     spool_max_age_s: float = 7 * 24 * 3600.0
+    store_max_bytes: int = 4 * 1024 * 1024 * 1024
+    store_max_age_s: float = float("inf")
     timeout_s: float = 30.0
     mode: Literal["info", "throughput"] = "info"
 
@@ -60,6 +66,8 @@ class Delivery:
         for name in self.__slots__:
             if name != "mode" and not getattr(self, name) > 0:
                 raise ConfigError(f"{name} must be greater than 0, not {getattr(self, name)!r}")
+        if self.store_max_bytes < MIN_STORE_BYTES:
+            raise ConfigError(f"store_max_bytes must be {MIN_STORE_BYTES} or more")
 
 
 @dataclass(frozen=True, slots=True)

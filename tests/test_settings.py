@@ -18,11 +18,25 @@ def home(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["max_spans", "max_bytes", "delay_s", "spool_max_bytes", "spool_max_age_s", "timeout_s"],
+    [
+        "max_spans",
+        "max_bytes",
+        "delay_s",
+        "spool_max_bytes",
+        "spool_max_age_s",
+        "store_max_bytes",
+        "store_max_age_s",
+        "timeout_s",
+    ],
 )
 def test_a_delivery_of_nothing_is_refused(name):
     with pytest.raises(ConfigError, match=f"{name} must be greater than 0"):
         Delivery(**{name: 0})
+
+
+def test_a_store_that_holds_next_to_nothing_is_refused():
+    with pytest.raises(ConfigError, match="store_max_bytes must be 1048576 or more"):
+        Delivery(store_max_bytes=1000)
 
 
 def test_a_mode_that_is_none_is_refused():

@@ -1,4 +1,4 @@
-"""The command line: `ollamatrace demo`, `ls` and `show`."""
+"""The command line: `ollamatrace demo`, `ls`, `show`, `prune` and `rm`."""
 
 from __future__ import annotations
 

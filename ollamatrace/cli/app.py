@@ -36,6 +36,18 @@ _EXAMPLES: Final = {
         "  ollamatrace ls -t weather --model llama3.2:1b --limit 5\n"
         "  ollamatrace ls --json | jq .name\n"
     ),
+    "prune": (
+        "\b\nExamples:\n"
+        "  ollamatrace prune --older-than 30d --dry-run\n"
+        "  ollamatrace prune --max-size 500MB\n"
+        "  ollamatrace prune --keep 1000\n"
+    ),
+    "rm": (
+        "\b\nExamples:\n"
+        "  ollamatrace rm 4f1c2a9b\n"
+        "  ollamatrace rm --session chat-7 --yes\n"
+        "  ollamatrace rm --all\n"
+    ),
     "show": (
         "\b\nExamples:\n"
         "  ollamatrace show 4f1c2a9b\n"
@@ -205,3 +217,69 @@ def show(
     from ollamatrace.cli.commands import print_show
 
     print_show(store, trace_id, as_json=as_json)
+
+
+@app.command(epilog=_EXAMPLES["prune"])
+def prune(
+    *,
+    older_than: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AGE",
+            help="Delete what ended longer ago: 12h, 30d, 8w.",
+            show_default=False,
+        ),
+    ] = None,
+    max_size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="Delete until that much is left: 500MB, 2GB.", show_default=False
+        ),
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Delete all but the N newest traces.", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    store: StoreOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Delete the oldest traces for good, and give the disk its space back.
+
+    A trace that is beyond one of the limits goes; without any, those of Delivery() hold (4 GiB).
+    """
+    from ollamatrace.cli.deletion import prune as run_prune
+
+    run_prune(
+        store,
+        older_than=older_than,
+        max_size=max_size,
+        keep=keep,
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+
+
+@app.command("rm", epilog=_EXAMPLES["rm"])
+def remove(
+    *,
+    trace_ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TRACE_ID]...",
+            help="The ids, or as much of their beginnings as makes them unique.",
+            show_default=False,
+        ),
+    ] = None,
+    session: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="All traces of this session.", show_default=False),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All traces.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    store: StoreOption = None,
+) -> None:
+    """Delete traces for good: their text is in the file no more."""
+    from ollamatrace.cli.deletion import remove as run_remove
+
+    run_remove(store, trace_ids or [], session=session, everything=everything, yes=yes)

@@ -44,7 +44,7 @@ def print_list(where: str | None, filters: Filters, *, as_json: bool) -> None:
         raise ConfigError(f"--status takes {', '.join(_STATUSES)}, not {filters.status!r}")
     now = datetime.now().astimezone()
     since_ns = None if filters.since is None else parse_since(filters.since, now)
-    with _open(where) as store:
+    with open_store(where) as store:
         traces = store.search(
             filters.text,
             status=status,
@@ -68,24 +68,36 @@ def print_show(where: str | None, trace_id: str, *, as_json: bool) -> None:
     Raises:
         OllamatraceError: no trace or several have that id, or the store cannot be read.
     """
-    prefix = trace_id.strip().lower().removeprefix("tr-")
-    if not _HEX.fullmatch(prefix):
-        raise ConfigError(f"a trace id has up to 32 hex digits, not {trace_id!r}")
-    with _open(where) as store:
-        found = store.trace_ids(prefix)
-        if len(found) > 1:
-            raise ConfigError(_ambiguous(prefix, found))
-        trace = store.get(found[0]) if found else None
-        if trace is None:
-            raise ConfigError(f"no trace {prefix} in {store.path}; `ollamatrace ls` lists them")
+    with open_store(where) as store:
+        trace = store.get(trace_id_of(store, trace_id))
+    if trace is None:
+        raise ConfigError(f"the trace {trace_id} has just been deleted")
     if as_json:
         screen.write_lines(trace.spans)
     else:
         details.print_trace(screen.standard(), trace)
 
 
+def trace_id_of(store: Store, written: str) -> str:
+    """The whole id of the trace that somebody means.
+
+    Raises:
+        OllamatraceError: no trace or several have that id, or the store cannot be read.
+    """
+    prefix = written.strip().lower().removeprefix("tr-")
+    if not _HEX.fullmatch(prefix):
+        raise ConfigError(f"a trace id has up to 32 hex digits, not {written!r}")
+    found = store.trace_ids(prefix)
+    if len(found) > 1:
+        raise ConfigError(_ambiguous(prefix, found))
+    if not found:
+        raise ConfigError(f"no trace {prefix} in {store.path}; `ollamatrace ls` lists them")
+    return found[0]
+
+
 @contextmanager
-def _open(where: str | None) -> Generator[Store]:
+def open_store(where: str | None) -> Generator[Store]:
+    """The store that a command is about."""
     location = locate(where)
     if location.note is not None:
         screen.note(f"note: {location.note}", "dim")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,7 @@ def open_destination(
     experiment: str | None,
     experiment_id: str | None,
     delivery: Delivery,
+    told: Callable[[str], None] | None = None,
 ) -> Sink | Channel:
     """Make the destination that `server` names; no server is asked yet.
 
@@ -32,7 +34,8 @@ def open_destination(
         server: The address; ``None``: the embedded store.
         experiment: What the traces are filed under.
         experiment_id: The id of an experiment on an MLflow server, instead of its name.
-        delivery: How spans are sent.
+        delivery: How spans are sent, and how many are kept.
+        told: The tracer's `on_warning`.
 
     Raises:
         ConfigError: it names none, or a file that is not an embedded store.
@@ -41,9 +44,9 @@ def open_destination(
         raise ConfigError(f"server={type(server).__name__} is no text; use {_KNOWN}")
     name = experiment or _DEFAULT_EXPERIMENT
     if server is None:
-        return Embedded(default_store(), name)
+        return Embedded(default_store(), name, delivery, told)
     if server.startswith(SQLITE):
-        return Embedded(store_path(server), name)
+        return Embedded(store_path(server), name, delivery, told)
     if server == "console:":
         return Console()
     if server.lower().startswith(("http://", "https://")):

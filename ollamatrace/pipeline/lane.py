@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Final
 
 from ollamatrace import guard
-from ollamatrace.errors import OllamatraceError
+from ollamatrace.errors import OllamatraceError, StoreBusyError
 from ollamatrace.pipeline.ledger import Account, Batch, Ledger
 from ollamatrace.pipeline.sink import Sink
 
 _FIRST_RETRY_S: Final = 0.05
 _LAST_RETRY_S: Final = 5.0
+_LONG_TURN_S: Final = 10.0
 _UNWRITABLE: Final = "store_unwritable"
 
 
@@ -65,13 +66,16 @@ class Lane:
             try:
                 self._write(batch, pause)
             except OllamatraceError as error:
-                guard.warn(
-                    f"down:{self._sink.url}",
-                    f"{self._sink.url} takes no spans now; they wait in memory: {error}",
-                    self._told,
-                )
                 failed = time.monotonic()
                 self._down_since = self._down_since or failed
+                # A turn of another process is nothing to tell of unless it lasts.
+                turn = isinstance(error, StoreBusyError)
+                if not turn or failed - self._down_since >= _LONG_TURN_S:
+                    guard.warn(
+                        f"down:{self._sink.url}",
+                        f"{self._sink.url} takes no spans now; they wait in memory: {error}",
+                        self._told,
+                    )
                 self.retry_at = failed + self._delay_s
                 self._delay_s = min(2 * self._delay_s, _LAST_RETRY_S)
                 return

@@ -10,10 +10,10 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
-from ollamatrace.errors import ConfigError, StoreError
+from ollamatrace.errors import ConfigError, StoreBusyError, StoreError
 from ollamatrace.store.schema import migrate, version
 
-_WRITE_WAIT_MS: Final = 50
+_WRITE_WAIT_S: Final = 0.05
 _OPEN_WAIT_S: Final = 1.0
 """Longer: another process may just be creating the file."""
 _READ_WAIT_S: Final = 5.0
@@ -43,13 +43,23 @@ def explained(path: Path, doing: str) -> Generator[None]:
             raise ConfigError(
                 f"{path} is not an SQLite database; choose another path for the store"
             ) from None
-        raise StoreError(f"cannot {doing} the store {path}: {error}") from error
+        kind = StoreBusyError if _is_busy(error) else StoreError
+        raise kind(f"cannot {doing} the store {path}: {error}") from error
     except OSError as error:
         raise StoreError(f"cannot {doing} the store {path}: {error}") from error
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """Open the file for writing; create and migrate it where needed."""
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def open_writer(path: Path, wait_s: float = _WRITE_WAIT_S) -> sqlite3.Connection:
+    """Open the file for writing; create and migrate it where needed.
+
+    Args:
+        path: The file.
+        wait_s: How long a transaction waits for that of another process.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -61,7 +71,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         migrate(connection, path)
         with contextlib.suppress(sqlite3.OperationalError):  # a file system that has no WAL
             connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA busy_timeout = {_WRITE_WAIT_MS}")
+        connection.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     except BaseException:

@@ -13,7 +13,7 @@ for a reference.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from hashlib import blake2b
 from typing import Any, Final, cast
 
@@ -21,7 +21,6 @@ import orjson
 
 from ollamatrace.errors import StoreError
 from ollamatrace.records import Content
-from ollamatrace.records.shapes import as_dict
 
 _MARK: Final = "$ollamatrace"
 _MARK_BYTES: Final = _MARK.encode()
@@ -32,8 +31,11 @@ _VECTOR: Final = 16
 """Elements above which a list of numbers is serialised on its own."""
 _NUMBERS: Final = frozenset({int, float})
 
-Link = tuple[bytes, bytes]
-"""The hash of a list prefix, and the JSON of its last element."""
+Link = tuple[bytes, bytes, list[bytes]]
+"""The hash of a list prefix, the JSON of its last element, and the hashes of the texts in it."""
+
+USE: Final = "INSERT OR IGNORE INTO use VALUES (?, ?)"
+"""That a content is referred to by a span, or by a link (minus its row id)."""
 
 _CHAIN: Final = """
     WITH RECURSIVE step (previous, content, distance) AS (
@@ -53,13 +55,16 @@ def _hash(body: bytes) -> bytes:
 class Packer:
     """Takes the JSON of one span apart, without touching the database."""
 
-    __slots__ = ("_pause", "lists", "texts")
+    __slots__ = ("_pause", "_using", "lists", "texts", "uses")
 
     def __init__(self, pause: Callable[[], None]) -> None:
         self._pause = pause
         self.texts: dict[bytes, bytes] = {}
         """The long texts by hash."""
         self.lists: list[list[Link]] = []
+        self.uses: list[bytes] = []
+        """The hashes of the texts that the span itself refers to, not a link of its lists."""
+        self._using = self.uses
 
     def pack_content(self, content: Content, *, lists: bool = False) -> bytes:
         """The JSON of a content with references in it, made from the form that is there."""
@@ -72,12 +77,14 @@ class Packer:
         """The JSON with references in it; with `lists`, also for lists one level down."""
         if len(json) < _SMALL and _MARK_BYTES not in json:
             return json
+        lists_before, uses_before = len(self.lists), len(self.uses)
         try:
             value = orjson.loads(json)
             if orjson.dumps(value) == json:
                 return orjson.dumps(self._top(value) if lists else self._packed(value))
         except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # nested too deep, for one
-            pass
+            del self.lists[lists_before:], self.uses[uses_before:]
+            self._using = self.uses
         return orjson.dumps(self._text("json", json))
 
     def _top(self, value: Any) -> Any:
@@ -107,15 +114,19 @@ class Packer:
     def _text(self, kind: str, body: bytes) -> dict[str, str]:
         digest = _hash(body)
         self.texts[digest] = body
+        self._using.append(digest)
         return {_MARK: f"{kind}:{digest.hex()}"}
 
     def _list(self, items: list[Any]) -> dict[str, str]:
         links: list[Link] = []
         digest = bytes(_HASH_BYTES)
         for item in items:
+            uses: list[bytes] = []
+            self._using = uses
             body = orjson.dumps(self._packed(item))
             digest = _hash(digest + body)
-            links.append((digest, body))
+            links.append((digest, body, uses))
+        self._using = self.uses
         self.lists.append(links)
         return {_MARK: f"list:{digest.hex()}"}
 
@@ -136,7 +147,7 @@ def put(connection: sqlite3.Connection, digest: bytes, body: bytes) -> int:
     return cast("int", row[0])
 
 
-def put_list(connection: sqlite3.Connection, links: list[Link]) -> int:
+def put_list(connection: sqlite3.Connection, links: list[Link], texts: dict[bytes, bytes]) -> int:
     """Store those links of a list that are not there yet; the row id of its last one."""
     known, previous = len(links), None
     while known:  # from the end: most of a conversation is there already
@@ -146,25 +157,34 @@ def put_list(connection: sqlite3.Connection, links: list[Link]) -> int:
             previous = row[0]
             break
         known -= 1
-    for digest, body in links[known:]:
-        previous = connection.execute(
-            "INSERT INTO link (hash, previous, content) VALUES (?, ?, ?)",
-            (digest, previous, put(connection, _hash(body), body)),
-        ).lastrowid
+    for digest, body, uses in links[known:]:
+        previous = cast(
+            "int",
+            connection.execute(
+                "INSERT INTO link (hash, previous, content) VALUES (?, ?, ?)",
+                (digest, previous, put(connection, _hash(body), body)),
+            ).lastrowid,
+        )
+        for used in uses:
+            connection.execute(USE, (put(connection, used, texts[used]), -previous))
     return cast("int", previous)
 
 
-def linked(body: bytes) -> list[bytes]:
-    """The hashes of the lists that a packed content refers to, by their last link."""
-    if _MARK_BYTES not in body:
-        return []
-    found: list[bytes] = []
-    for item in as_dict(orjson.loads(body)).values():
-        mark = as_dict(item).get(_MARK)
-        kind, _, digest = mark.partition(":") if isinstance(mark, str) else ("", "", "")
-        if kind == "list":
-            found.append(bytes.fromhex(digest))
-    return found
+def references(body: bytes) -> Generator[tuple[str, bytes]]:
+    """What a packed content refers to: the kind and the hash; of a list, that of its last link."""
+    left: list[Any] = [orjson.loads(body)] if _MARK_BYTES in body else []
+    while left:
+        value = left.pop()
+        if isinstance(value, list):
+            left += cast("list[object]", value)
+        elif isinstance(value, dict):
+            fields = cast("dict[str, Any]", value)
+            mark = fields.get(_MARK)
+            if isinstance(mark, str):
+                kind, _, digest = mark.partition(":")
+                yield kind, bytes.fromhex(digest)
+            else:
+                left += (fields if mark is None else cast("dict[str, Any]", mark)).values()
 
 
 def unpack(connection: sqlite3.Connection, body: bytes, *, lists: bool = True) -> bytes:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from ollamatrace.errors import ConfigError
+from ollamatrace.store.content import references
 
 APPLICATION_ID: Final = int.from_bytes(b"olmt", "big")
 
 # A span row that is written again gets a new id, and ids are never used twice (AUTOINCREMENT):
-# what `part` and the text index say about the old row then points nowhere, and nothing has to be
-# looked up to delete it. A later migration may add tables; these statements never change.
+# should the text index still say something about the old row, it points nowhere. Ids of contents
+# are used again; only `link` and `use` have them, and these rows go before the content does.
+# A later migration may add tables; these statements never change.
 _FIRST: Final = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     # Texts and list elements, once each.
@@ -64,7 +67,63 @@ _FIRST: Final = (
     "INSERT INTO indexed VALUES (0, 0)",
 )
 
-MIGRATIONS: Final = (_FIRST,)
+
+def _note_uses(connection: sqlite3.Connection) -> None:
+    """Note which texts are used by what is there."""
+    for query in (
+        "SELECT id, rest, inputs, outputs FROM span",
+        "SELECT -link.id, content.body FROM link JOIN content ON content.id = link.content",
+    ):
+        for owner, *bodies in connection.execute(query):
+            for body in bodies:
+                for _, digest in references(body):
+                    use = "INSERT OR IGNORE INTO use SELECT id, ? FROM content WHERE hash = ?"
+                    connection.execute(use, (owner, digest))
+
+
+# What it takes to delete traces: which end first, and what only they use.
+_SECOND: Final = (
+    # The row of a trace that is deleted gets another trace_id, see ollamatrace.store.retention, and
+    # goes when it has no spans any more: its id is not used again as long as there are some.
+    """CREATE TABLE newer (
+        id INTEGER PRIMARY KEY,
+        trace_id TEXT NOT NULL UNIQUE,
+        start_ns INTEGER NOT NULL,
+        end_ns INTEGER NOT NULL
+    )""",
+    """INSERT INTO newer
+        SELECT trace.id, trace_id, min(span.start_ns), max(span.end_ns)
+        FROM trace JOIN span ON span.trace = trace.id GROUP BY trace.id""",
+    "DROP TABLE trace",
+    "ALTER TABLE newer RENAME TO trace",
+    "CREATE INDEX trace_start ON trace (start_ns)",
+    "CREATE INDEX trace_end ON trace (end_ns)",
+    # Who refers to a text: a span, or a link (by minus its row id).
+    """CREATE TABLE use (
+        content INTEGER NOT NULL,
+        owner INTEGER NOT NULL,
+        PRIMARY KEY (content, owner)
+    ) WITHOUT ROWID""",
+    _note_uses,
+    "CREATE INDEX link_content ON link (content)",
+    # Without the first ones of lists, which are many and have none before.
+    "DROP INDEX link_previous",
+    "CREATE INDEX link_previous ON link (previous) WHERE previous IS NOT NULL",
+    # Links that perhaps nobody holds, and nobody has looked at yet.
+    "CREATE TABLE loose (id INTEGER PRIMARY KEY)",
+    "DELETE FROM part WHERE NOT EXISTS (SELECT 1 FROM span WHERE span.id = part.span)",
+    """INSERT INTO loose SELECT id FROM link
+        WHERE NOT EXISTS (SELECT 1 FROM part WHERE part.link = link.id)
+        AND NOT EXISTS (SELECT 1 FROM link AS next WHERE next.previous = link.id)""",
+    """DELETE FROM content
+        WHERE NOT EXISTS (SELECT 1 FROM use WHERE use.content = content.id)
+        AND NOT EXISTS (SELECT 1 FROM link WHERE link.content = content.id)""",
+)
+
+MIGRATIONS: Final[tuple[tuple[str | Callable[[sqlite3.Connection], None], ...], ...]] = (
+    _FIRST,
+    _SECOND,
+)
 
 
 def version(connection: sqlite3.Connection, path: Path) -> int:
@@ -99,5 +158,8 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
             if version(connection, path) != before:
                 continue  # another process was here first
             for statement in MIGRATIONS[before]:
-                connection.execute(statement)
+                if isinstance(statement, str):
+                    connection.execute(statement)
+                else:
+                    statement(connection)
             connection.execute(f"PRAGMA user_version = {before + 1}")

@@ -14,6 +14,7 @@ from ollamatrace.errors import StoreError
 from ollamatrace.records import Record, Trace, TraceUpdate
 from ollamatrace.store.connection import explained, open_reader, open_writer
 from ollamatrace.store.fork import before_fork
+from ollamatrace.store.retention import THERE, Limits, Swept, sweep, used_bytes
 from ollamatrace.store.rows import SELECT, Row, encode, insert, read
 from ollamatrace.store.text import GRAM, folded, has_text, index_more, narrow
 
@@ -41,6 +42,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self.used_bytes = 0
+        """What the file had in use after the last `write` or `keep_within`."""
         self._connection: sqlite3.Connection | None = None
         self._new_locks()
         before_fork(self, Store._hold)
@@ -73,6 +76,19 @@ class Store:
         if rows:
             with self._writing() as connection:
                 insert(connection, rows, experiment)
+                self.used_bytes = used_bytes(connection)
+
+    def keep_within(self, limits: Limits, seconds: float) -> Swept:
+        """Delete what is beyond `limits`, in one transaction, for about as long as `seconds`.
+
+        Raises:
+            ConfigError: the path is that of another program's file, or of a newer version's.
+            StoreError: the file cannot be written.
+        """
+        with self._writing() as connection:
+            swept = sweep(connection, limits, seconds)
+            self.used_bytes = used_bytes(connection)
+        return swept
 
     def search(
         self,
@@ -130,7 +146,7 @@ class Store:
             # From the newest trace on, until there are enough of them.
             query = (
                 "SELECT t.id, t.trace_id, s.id FROM trace t CROSS JOIN span s ON s.trace = t.id"  # noqa: S608  terms are constants
-                f" WHERE {' AND '.join(given) or 'TRUE'} ORDER BY t.start_ns DESC, t.id DESC"
+                f" WHERE {' AND '.join([THERE, *given])} ORDER BY t.start_ns DESC, t.id DESC"
             )
             found: dict[int, str] = {}
             for trace, trace_id, span in connection.execute(query, list(given.values())):
@@ -165,6 +181,21 @@ class Store:
         end = prefix + "g"  # after every hex digit
         with self._reading() as connection:
             rows = connection.execute(query, (prefix, end, limit)) if connection else ()
+            return [row[0] for row in rows]
+
+    def session_ids(self, session: str | None) -> list[str]:
+        """The ids of all traces that have a span of a session; with ``None``, of all traces.
+
+        Raises:
+            ConfigError: the path is that of another program's file, or of a newer version's.
+            StoreError: the file cannot be read.
+        """
+        query = (
+            f"SELECT trace_id FROM trace WHERE {THERE} AND (?1 IS NULL OR EXISTS"  # noqa: S608  a constant
+            " (SELECT 1 FROM span WHERE trace = trace.id AND session = ?1))"
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query, (session,)) if connection else ()
             return [row[0] for row in rows]
 
     def close(self) -> None:

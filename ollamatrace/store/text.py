@@ -65,7 +65,7 @@ def index_more(connection: sqlite3.Connection) -> bool:
     rows = connection.execute(_NEW_LINKS, (link, _BATCH)).fetchall()
     if rows:
         link = rows[-1][0]
-        documents = [(-row[0], _joined([orjson.loads(unpack(connection, row[1]))])) for row in rows]
+        documents = [(-row[0], _element(connection, row[1])) for row in rows]
     else:
         rows = connection.execute(_NEW_SPANS, (span, _BATCH)).fetchall()
         span = rows[-1][0] if rows else span
@@ -96,10 +96,45 @@ def narrow(connection: sqlite3.Connection, text: str) -> int:
     return cast("int", indexed)
 
 
+class TextIndex:
+    """The index, for somebody who deletes what it knows, in one transaction.
+
+    It has no bodies of its own: it must be told what it was given, as long as that can be read.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        span, link = connection.execute("SELECT span, link FROM indexed").fetchone()
+        self._span, self._link = cast("int", span), cast("int", link)
+
+    def forget_span(self, row: Sequence[Any]) -> None:
+        """Take a span out, of which this is the row of `_SPAN`."""
+        if row[0] <= self._span:
+            self._forget(row[0], _document(self._connection, row, lists=False))
+
+    def forget_link(self, link: int, body: bytes) -> None:
+        """Take a link out that has this content."""
+        if link <= self._link:
+            self._forget(-link, _element(self._connection, body))
+
+    def _forget(self, document: int, body: str) -> None:
+        delete = "INSERT INTO text_index (text_index, rowid, body) VALUES ('delete', ?, ?)"
+        try:
+            self._connection.execute(delete, (document, body))
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                raise
+            self._span = self._link = 0  # this SQLite cannot: what it says points nowhere
+
+
 def has_text(connection: sqlite3.Connection, span: int, text: str) -> bool:
     """Whether a span has a folded text."""
     row = connection.execute(_SPAN, (span,)).fetchone()
     return text in _document(connection, row, lists=True)
+
+
+def _element(connection: sqlite3.Connection, body: bytes) -> str:
+    return _joined([orjson.loads(unpack(connection, body))])
 
 
 def _document(connection: sqlite3.Connection, row: Sequence[Any], *, lists: bool) -> str:

@@ -8,7 +8,8 @@ from typing import Any, Final, cast
 import orjson
 
 from ollamatrace.records import TraceUpdate
-from ollamatrace.store.content import Packer, linked, put, unpack
+from ollamatrace.store.content import USE, Packer, put, unpack
+from ollamatrace.store.garbage import Garbage, by_id
 
 _SPANS: Final = """
     SELECT span.id, span.session, span.rest FROM span JOIN trace ON trace.id = span.trace
@@ -19,7 +20,6 @@ _ROOTS: Final = """
     SELECT span.* FROM span JOIN trace ON trace.id = span.trace
     WHERE trace.trace_id = ? AND span.parent_id IS NULL AND span.name <> ?
 """
-_PART: Final = "INSERT OR IGNORE INTO part SELECT id, ? FROM link WHERE hash = ?"
 
 
 def apply(connection: sqlite3.Connection, update: TraceUpdate) -> None:
@@ -34,16 +34,17 @@ def apply(connection: sqlite3.Connection, update: TraceUpdate) -> None:
                 fields[name] = {**fields.get(name, {}), **values}
         wanted = session if update.session is None else update.session
         if (fields, wanted) != (before, session):
-            connection.execute(_CHANGE, (wanted, _packed(connection, fields), span))
+            connection.execute(_CHANGE, (wanted, _packed(connection, fields, span), span))
+            Garbage(connection).leave(by_id(connection, span), rest)
     if update.name is not None:
         _rename(connection, update.trace_id, update.name)
 
 
-def _packed(connection: sqlite3.Connection, fields: dict[str, Any]) -> bytes:
+def _packed(connection: sqlite3.Connection, fields: dict[str, Any], span: int) -> bytes:
     packer = Packer(lambda: None)
     body = packer.pack(orjson.dumps(fields))
-    for digest, text in packer.texts.items():
-        put(connection, digest, text)
+    for digest in packer.uses:
+        connection.execute(USE, (put(connection, digest, packer.texts[digest]), span))
     return body
 
 
@@ -53,9 +54,8 @@ def _rename(connection: sqlite3.Connection, trace_id: str, name: str) -> None:
     columns = [column[0] for column in cursor.description]
     for row in cursor.fetchall():
         fields: dict[str, Any] = {**dict(zip(columns, row, strict=True)), "name": name}
-        del fields["id"]
+        old = by_id(connection, fields.pop("id"))
         marks = ", ".join("?" * len(fields))
         insert = f"INSERT OR REPLACE INTO span ({', '.join(fields)}) VALUES ({marks})"  # noqa: S608
         new = cast("int", connection.execute(insert, list(fields.values())).lastrowid)
-        for digest in linked(fields["inputs"]):
-            connection.execute(_PART, (new, digest))
+        Garbage(connection).hand_over(old, new)

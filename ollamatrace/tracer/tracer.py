@@ -68,6 +68,7 @@ class Tracer:
             environment.experiment if experiment is None else utf8(experiment),
             environment.experiment_id,
             delivery,
+            on_warning,
         )
         self.pipeline = Pipeline(self._destinations, delivery, on_warning)
         self.pipeline.off = environment.disabled
@@ -83,13 +84,18 @@ class Tracer:
         experiment: str | None,
         experiment_id: str | None,
         delivery: Delivery,
+        told: Callable[[str], None] | None,
     ) -> Sequence[Sink | Channel]:
         servers: list[Any] = list(server) if isinstance(server, list | tuple) else [server]
         if not servers:
             raise ConfigError("server=[] names no destination; leave it out for the embedded store")
         made = [
             open_destination(
-                one, experiment=experiment, experiment_id=experiment_id, delivery=delivery
+                one,
+                experiment=experiment,
+                experiment_id=experiment_id,
+                delivery=delivery,
+                told=told,
             )
             for one in servers
         ]

@@ -247,11 +247,12 @@ def test_a_poison_span_within_one_trace_is_found(server, tracer):
 
 def test_a_request_keeps_traces_together_when_it_is_split(server):
     server.poison = {"bad"}
-    with tracer_with(server, delivery=Delivery(delay_s=3600)) as tracer:  # in one request, that is
-        for number in range(4):
-            with tracer.span(f"root {number}"):
-                end_spans(tracer, f"child {number}")
-        end_spans(tracer, "bad")
+    with tracer_with(server, delivery=Delivery(delay_s=3600)) as tracer:
+        with tracer.pipeline._pump_lock:  # in one request, that is
+            for number in range(4):
+                with tracer.span(f"root {number}"):
+                    end_spans(tracer, f"child {number}")
+            end_spans(tracer, "bad")
         tracer.flush()
     assert all(
         {f"root {n}" in names for names in server.requests if f"child {n}" in names} == {True}
