@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -21,6 +22,7 @@ _EXAMPLES: Final = {
         "  ollamatrace demo            make a first trace\n"
         "  ollamatrace ls              list what is in the store\n"
         "  ollamatrace show 4f1c2a9b   look at one trace\n"
+        "  ollamatrace doctor          find out why traces do not arrive\n"
     ),
     "demo": (
         "\b\nExamples:\n"
@@ -41,6 +43,24 @@ _EXAMPLES: Final = {
         "  ollamatrace show 4f1c2a9b\n"
         "  ollamatrace show tr-4f1c2a9b5d6e7f8091a2b3c4d5e6f708\n"
         "  ollamatrace show 4f1c2a9b --json | jq .outputs\n"
+    ),
+    "export": (
+        "\b\nExamples:\n"
+        "  ollamatrace export > traces.jsonl\n"
+        "  ollamatrace export --status ERROR --since 1d -o errors.jsonl\n"
+        "  ollamatrace export 4f1c2a9b | jq .outputs\n"
+    ),
+    "forward": (
+        "\b\nExamples:\n"
+        "  ollamatrace forward\n"
+        "  ollamatrace forward --server http://localhost:5000 --timeout 10\n"
+        "  ollamatrace forward --store traces.db --server http://localhost:5000\n"
+    ),
+    "doctor": (
+        "\b\nExamples:\n"
+        "  ollamatrace doctor\n"
+        "  ollamatrace doctor --server http://localhost:5000 --send\n"
+        "  ollamatrace doctor --json | jq '.findings[] | select(.level != \"ok\")'\n"
     ),
 }
 
@@ -66,6 +86,33 @@ StoreOption = Annotated[
 JsonOption = Annotated[
     bool,
     typer.Option("--json", help="Print record lines: one JSON object a span, nothing else."),
+]
+
+TextOption = Annotated[
+    str | None,
+    typer.Option("--text", "-t", metavar="TEXT", help="With this text in it.", show_default=False),
+]
+StatusOption = Annotated[
+    str | None,
+    typer.Option(metavar="STATUS", help="OK, ERROR or CANCELLED.", show_default=False),
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="With a call of this model.", show_default=False),
+]
+SessionOption = Annotated[
+    str | None, typer.Option(metavar="ID", help="Of this session.", show_default=False)
+]
+ExperimentOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of this experiment.", show_default=False)
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHEN",
+        help="Not older than 30m, 2h, 3d, or an ISO date or time.",
+        show_default=False,
+    ),
 ]
 
 
@@ -151,34 +198,12 @@ def demo(
 def list_traces(
     *,
     store: StoreOption = None,
-    text: Annotated[
-        str | None,
-        typer.Option(
-            "--text", "-t", metavar="TEXT", help="With this text in it.", show_default=False
-        ),
-    ] = None,
-    status: Annotated[
-        str | None,
-        typer.Option(metavar="STATUS", help="OK, ERROR or CANCELLED.", show_default=False),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="With a call of this model.", show_default=False),
-    ] = None,
-    session: Annotated[
-        str | None, typer.Option(metavar="ID", help="Of this session.", show_default=False)
-    ] = None,
-    experiment: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of this experiment.", show_default=False)
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHEN",
-            help="Not older than 30m, 2h, 3d, or an ISO date or time.",
-            show_default=False,
-        ),
-    ] = None,
+    text: TextOption = None,
+    status: StatusOption = None,
+    model: ModelOption = None,
+    session: SessionOption = None,
+    experiment: ExperimentOption = None,
+    since: SinceOption = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="The most traces to list.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
@@ -205,3 +230,114 @@ def show(
     from ollamatrace.cli.commands import print_show
 
     print_show(store, trace_id, as_json=as_json)
+
+
+@app.command(epilog=_EXAMPLES["export"])
+def export(
+    *,
+    trace_ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TRACE_ID]...", help="Their ids, or beginnings of them; otherwise all traces."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write there instead of to stdout; only you may read it. It appears when it is "
+            "complete.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file of --output if it exists.")
+    ] = False,
+    store: StoreOption = None,
+    text: TextOption = None,
+    status: StatusOption = None,
+    model: ModelOption = None,
+    session: SessionOption = None,
+    experiment: ExperimentOption = None,
+    since: SinceOption = None,
+) -> None:
+    """Write traces as record lines: one JSON object a span, as `show --json` prints them.
+
+    All traces, the oldest first, if no id is given. Programs may write to the store meanwhile;
+    what they add is not in the export. A file that exists is left alone without --force.
+    """
+    from ollamatrace.cli.commands import Filters
+    from ollamatrace.cli.export import export as run_export
+
+    filters = Filters(text, status, model, session, experiment, since)
+    run_export(store, trace_ids or [], filters, output, force=force)
+
+
+@app.command(epilog=_EXAMPLES["forward"])
+def forward(
+    *,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Only what waits for this server; with --store, where its traces go.",
+            show_default=False,
+        ),
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            metavar="PATH",
+            help="Send the traces of this embedded store instead; they stay there, too. Sending "
+            "twice changes nothing.",
+            show_default=False,
+        ),
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0, help="Give a server up that takes nothing for so long."
+        ),
+    ] = 60,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object for each destination.")
+    ] = False,
+) -> None:
+    """Send what programs that ended have left in files for servers that were away.
+
+    The next program that traces to the same server and experiment does so, too. What running
+    programs hold is left to them. Credentials are those of the environment, as for programs. The
+    exit code is 1 if something still waits or was refused.
+    """
+    from ollamatrace.cli.forward import forward as run_forward
+
+    raise typer.Exit(run_forward(store, server, timeout, as_json=as_json))
+
+
+@app.command(epilog=_EXAMPLES["doctor"])
+def doctor(
+    *,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="The server to look at; else the environment's.", show_default=False
+        ),
+    ] = None,
+    store: StoreOption = None,
+    send: Annotated[
+        bool,
+        typer.Option("--send", help="Send a test span to the server. Without it nothing changes."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Find out why traces do not arrive, and what to do about it.
+
+    Looks at the environment, at the server or store that it names, at what waits in files, and at
+    what programs that have ended lost. The exit code is 1 if there is a problem; warnings are none.
+    """
+    from ollamatrace.cli.doctor import doctor as run_doctor
+
+    raise typer.Exit(run_doctor(store, server, send=send, as_json=as_json))

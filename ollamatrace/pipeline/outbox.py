@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from ollamatrace import guard
+from ollamatrace.pipeline.adopted import Adopted
 from ollamatrace.pipeline.channel import Channel
 from ollamatrace.pipeline.ledger import Account, Batch, Ledger
 from ollamatrace.pipeline.parcel import Item, Parcel
@@ -44,6 +45,10 @@ class Outbox:
         progress: Callable[[], None],
     ) -> None:
         self.account = account
+        self.adopted = Adopted()
+        """What became of the spans that other processes left behind."""
+        self.last_rejection: str | None = None
+        """Why the server refused a span for good the last time."""
         self.retry_at = 0.0  # the sender looks after that itself
         self._channel = channel
         self._spool = spool
@@ -102,6 +107,7 @@ class Outbox:
     def _adopt(self) -> None:
         for place, count, written in self._spool.adopt():
             with self._lock:
+                self.adopted.taken += count
                 self._parcels.append(Parcel(None, place, count, place.length, written))
                 self._waiting += place.length
 
@@ -203,6 +209,20 @@ class Outbox:
         tried = self.account.kept + self._unkept >= target
         return tried and self._sender.gives_up(patience)
 
+    def hopeless_for(self, seconds: float) -> bool:
+        """Whether the server takes nothing, or has not answered for longer than that."""
+        return self._sender.gives_up(seconds)
+
+    @property
+    def denied(self) -> bool:
+        """Whether the server takes nothing until somebody changes something."""
+        return self._sender.denied
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the server takes nothing now; ``None`` while all is well."""
+        return self._sender.trouble
+
     @property
     def rests(self) -> bool:
         """Whether all is in the spool, and the server takes nothing: the next tracer sends it."""
@@ -221,6 +241,7 @@ class Outbox:
         self._parcels.clear()
         self._memory = self._waiting = self._unkept = 0
         self._adopt_at = 0.0
+        self.adopted = Adopted()
         self._sender = self._make_sender()
         self._spool.abandon()
         self._channel.abandon()
@@ -263,10 +284,14 @@ class Outbox:
     def _delivered(self, items: Iterable[Item]) -> None:
         for parcel, indices in _by_parcel(items):
             spans, spooled = len(parcel.spans(indices)), parcel.place is not None
-            self._ledger.delivered(self.account, spans, spooled=spooled)
+            if parcel.batch is None:
+                self.adopted.delivered += spans
+            else:
+                self._ledger.delivered(self.account, spans, spooled=spooled)
             self._settle(parcel, indices)
 
     def _rejected(self, item: Item, reason: str) -> None:
+        self.last_rejection = reason
         where = "lost: its folder cannot be written"
         with contextlib.suppress(OSError):
             where = f"in {self._spool.reject([item.record.line()], reason)}"
@@ -278,14 +303,19 @@ class Outbox:
         self._drop(item.parcel, {item.number}, "rejected")
 
     def _drop(self, parcel: Parcel, indices: set[int], reason: str) -> None:
-        batch = parcel.batch
-        if batch is not None:
-            spans, spooled = parcel.spans(indices), parcel.place is not None
+        batch, spans = parcel.batch, parcel.spans(indices)
+        if batch is None:
+            self.adopted.dropped[reason] += len(spans)
+        else:
+            spooled = parcel.place is not None
             self._ledger.dropped(batch, self.account, spans, reason, spooled=spooled)
         self._settle(parcel, indices)
 
     def _settle(self, parcel: Parcel, indices: Iterable[int]) -> None:
-        parcel.left.difference_update(list(indices))
+        settled = parcel.left.intersection(indices)
+        parcel.left -= settled
+        if parcel.batch is None:
+            self.adopted.done += len(settled)
         if parcel.left:
             return
         if parcel.place is not None:

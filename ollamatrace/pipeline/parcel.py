@@ -41,11 +41,7 @@ class Parcel:
         self.left = set(range(count))
         self.records: Sequence[Record] | None = None if batch is None else batch.records
         """In memory; ``None``: to be read from `place`."""
-        self._updates = {
-            index
-            for index, record in enumerate(self.records or ())
-            if not isinstance(record, SpanRecord)
-        }
+        self._updates = _updates(self.records or ())
 
     @property
     def is_whole(self) -> bool:
@@ -53,8 +49,8 @@ class Parcel:
         return self.records is not None and len(self.left) == len(self.records)
 
     def spans(self, indices: Iterable[int]) -> list[int]:
-        """Those of `indices` that the account counts."""
-        return [] if self.batch is None else [one for one in indices if one not in self._updates]
+        """Those of `indices` that are spans, as far as the records have been read."""
+        return [one for one in indices if one not in self._updates]
 
     def items(self) -> list[Item]:
         """What is left of it, each record with where it belongs; without what cannot be read."""
@@ -69,10 +65,13 @@ class Parcel:
         if self.place is None:
             return ()
         try:
-            return [_record(line) for line in self.place.read()]
+            records = [_record(line) for line in self.place.read()]
         except OSError as error:  # the file is gone, or the disk
             guard.warn("spool:read", f"{self.place.segment.path} cannot be read: {error}")
             return ()
+        if self.batch is None:
+            self._updates = _updates(records)
+        return records
 
 
 class Item(NamedTuple):
@@ -82,6 +81,10 @@ class Item(NamedTuple):
     parcel: Parcel
     number: int
     """Its index there."""
+
+
+def _updates(records: Sequence[Record | None]) -> set[int]:
+    return {index for index, record in enumerate(records) if isinstance(record, TraceUpdate)}
 
 
 def _record(line: bytes) -> Record | None:
