@@ -188,17 +188,37 @@ def is_disabled() -> bool:
     return _flag("OLLAMATRACE_DISABLED")
 
 
+def variables() -> list[str]:
+    """The names of the variables of ours and of MLflow's that are set; never what they hold."""
+    prefixes = ("OLLAMATRACE_", "MLFLOW_TRACKING_", "MLFLOW_EXPERIMENT_", "MLFLOW_WORKSPACE")
+    return sorted(name for name, value in os.environ.items() if name.startswith(prefixes) and value)
+
+
 def _flag(name: str) -> bool:
     return os.environ.get(name, "").strip().lower() in {"1", "true", "yes", "on"}
 
 
 def default_spool() -> Path:
-    """The folder in the user's data folder where spans wait for their servers."""
+    """The folder in the user's data folder where spans wait for their servers.
+
+    Raises:
+        ConfigError: the user has no home folder.
+    """
     return default_store().parent / "spool"
 
 
 def default_store() -> Path:
-    """The embedded store's file in the user's data folder."""
+    """The embedded store's file in the user's data folder.
+
+    Raises:
+        ConfigError: the user has no home folder.
+    """
     from platformdirs import user_data_path
 
-    return user_data_path("ollamatrace", appauthor=False) / "ollamatrace.db"
+    try:
+        folder = user_data_path("ollamatrace", appauthor=False)
+    except RuntimeError:
+        folder = Path()
+    if not folder.is_absolute():  # some versions leave the `~` in it
+        raise ConfigError("there is no home folder for the data folder: set HOME or XDG_DATA_HOME")
+    return folder / "ollamatrace.db"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import ssl
+import subprocess
 
 import pytest
 
@@ -13,6 +15,7 @@ from ollamatrace.cli.replay import ReplayServer
 from ollamatrace.pipeline.worker import worker
 from ollamatrace.testing import MemoryTracer
 from ollamatrace.tracer import registry
+from tests.destinations.mlflow.loopback import Loopback
 from tests.exchanges import load
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -55,3 +58,19 @@ def replay():
             return stack.enter_context(ReplayServer(capture["exchanges"], pace=pace)), capture
 
         yield start
+
+
+@pytest.fixture
+def certified(tmp_path):
+    """A server whose certificate is its own; its address and the file with certificate and key."""
+    file = tmp_path / "server.pem"
+    command = (
+        f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {tmp_path}/key.pem -days 2 -out {file} "
+        "-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run(command.split(), check=True, capture_output=True)
+    file.write_bytes(file.read_bytes() + (tmp_path / "key.pem").read_bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    with Loopback(tls=context) as server:
+        yield server.url, file

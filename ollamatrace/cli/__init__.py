@@ -1,4 +1,4 @@
-"""The command line: `ollamatrace demo`, `ls`, `show`, `prune` and `rm`."""
+"""The command line: what `ollamatrace` does; see `ollamatrace --help`."""
 
 from __future__ import annotations
 

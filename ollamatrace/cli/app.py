@@ -5,56 +5,26 @@ from __future__ import annotations
 import io
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from ollamatrace.cli import safe
+from ollamatrace.cli.examples import EXAMPLES
+from ollamatrace.cli.options import (
+    ExperimentOption,
+    JsonOption,
+    ModelOption,
+    SessionOption,
+    SinceOption,
+    StatusOption,
+    StoreOption,
+    TextOption,
+)
 from ollamatrace.errors import OllamatraceError
 
 _INTERRUPTED: Final = 130
-
-# Plain help, and examples that keep their lines: click breaks no paragraph that begins with \b.
-_EXAMPLES: Final = {
-    "ollamatrace": (
-        "\b\nExamples:\n"
-        "  ollamatrace demo            make a first trace\n"
-        "  ollamatrace ls              list what is in the store\n"
-        "  ollamatrace show 4f1c2a9b   look at one trace\n"
-    ),
-    "demo": (
-        "\b\nExamples:\n"
-        "  ollamatrace demo\n"
-        "  ollamatrace demo --model llama3.2:1b\n"
-        "  ollamatrace demo --recorded --store /tmp/demo.db\n"
-        "  ollamatrace demo --recorded --json > trace.jsonl\n"
-    ),
-    "ls": (
-        "\b\nExamples:\n"
-        "  ollamatrace ls\n"
-        "  ollamatrace ls --status ERROR --since 2h\n"
-        "  ollamatrace ls -t weather --model llama3.2:1b --limit 5\n"
-        "  ollamatrace ls --json | jq .name\n"
-    ),
-    "prune": (
-        "\b\nExamples:\n"
-        "  ollamatrace prune --older-than 30d --dry-run\n"
-        "  ollamatrace prune --max-size 500MB\n"
-        "  ollamatrace prune --keep 1000\n"
-    ),
-    "rm": (
-        "\b\nExamples:\n"
-        "  ollamatrace rm 4f1c2a9b\n"
-        "  ollamatrace rm --session chat-7 --yes\n"
-        "  ollamatrace rm --all\n"
-    ),
-    "show": (
-        "\b\nExamples:\n"
-        "  ollamatrace show 4f1c2a9b\n"
-        "  ollamatrace show tr-4f1c2a9b5d6e7f8091a2b3c4d5e6f708\n"
-        "  ollamatrace show 4f1c2a9b --json | jq .outputs\n"
-    ),
-}
 
 app = typer.Typer(
     name="ollamatrace",
@@ -64,21 +34,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-StoreOption = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="PATH",
-        help="The store: a file, or sqlite:///path. Otherwise OLLAMATRACE_SERVER if it names one, "
-        "else the store in your data folder.",
-        show_default=False,
-    ),
-]
-JsonOption = Annotated[
-    bool,
-    typer.Option("--json", help="Print record lines: one JSON object a span, nothing else."),
-]
 
 
 def run() -> None:
@@ -106,7 +61,7 @@ def _version(asked: bool) -> None:  # noqa: FBT001  Typer calls it so
         raise typer.Exit
 
 
-@app.callback(epilog=_EXAMPLES["ollamatrace"])
+@app.callback(epilog=EXAMPLES["ollamatrace"])
 def _ollamatrace(
     *,
     version: Annotated[
@@ -119,7 +74,7 @@ def _ollamatrace(
     """Tracing for programs that talk to Ollama and other OpenAI-compatible servers."""
 
 
-@app.command(epilog=_EXAMPLES["demo"])
+@app.command(epilog=EXAMPLES["demo"])
 def demo(
     *,
     store: StoreOption = None,
@@ -159,38 +114,16 @@ def demo(
     )
 
 
-@app.command("ls", epilog=_EXAMPLES["ls"])
+@app.command("ls", epilog=EXAMPLES["ls"])
 def list_traces(
     *,
     store: StoreOption = None,
-    text: Annotated[
-        str | None,
-        typer.Option(
-            "--text", "-t", metavar="TEXT", help="With this text in it.", show_default=False
-        ),
-    ] = None,
-    status: Annotated[
-        str | None,
-        typer.Option(metavar="STATUS", help="OK, ERROR or CANCELLED.", show_default=False),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="With a call of this model.", show_default=False),
-    ] = None,
-    session: Annotated[
-        str | None, typer.Option(metavar="ID", help="Of this session.", show_default=False)
-    ] = None,
-    experiment: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of this experiment.", show_default=False)
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHEN",
-            help="Not older than 30m, 2h, 3d, or an ISO date or time.",
-            show_default=False,
-        ),
-    ] = None,
+    text: TextOption = None,
+    status: StatusOption = None,
+    model: ModelOption = None,
+    session: SessionOption = None,
+    experiment: ExperimentOption = None,
+    since: SinceOption = None,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="The most traces to list.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
@@ -201,7 +134,7 @@ def list_traces(
     print_list(store, filters, as_json=as_json)
 
 
-@app.command(epilog=_EXAMPLES["show"])
+@app.command(epilog=EXAMPLES["show"])
 def show(
     *,
     trace_id: Annotated[
@@ -219,7 +152,7 @@ def show(
     print_show(store, trace_id, as_json=as_json)
 
 
-@app.command(epilog=_EXAMPLES["prune"])
+@app.command(epilog=EXAMPLES["prune"])
 def prune(
     *,
     older_than: Annotated[
@@ -260,7 +193,7 @@ def prune(
     )
 
 
-@app.command("rm", epilog=_EXAMPLES["rm"])
+@app.command("rm", epilog=EXAMPLES["rm"])
 def remove(
     *,
     trace_ids: Annotated[
@@ -283,3 +216,114 @@ def remove(
     from ollamatrace.cli.deletion import remove as run_remove
 
     run_remove(store, trace_ids or [], session=session, everything=everything, yes=yes)
+
+
+@app.command(epilog=EXAMPLES["export"])
+def export(
+    *,
+    trace_ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TRACE_ID]...", help="Their ids, or beginnings of them; otherwise all traces."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write there instead of to stdout; only you may read it. It appears when it is "
+            "complete.",
+            show_default=False,
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file of --output if it exists.")
+    ] = False,
+    store: StoreOption = None,
+    text: TextOption = None,
+    status: StatusOption = None,
+    model: ModelOption = None,
+    session: SessionOption = None,
+    experiment: ExperimentOption = None,
+    since: SinceOption = None,
+) -> None:
+    """Write traces as record lines: one JSON object a span, as `show --json` prints them.
+
+    All traces, the oldest first, if no id is given. Programs may write to the store meanwhile;
+    what they add is not in the export. A file that exists is left alone without --force.
+    """
+    from ollamatrace.cli.commands import Filters
+    from ollamatrace.cli.export import export as run_export
+
+    filters = Filters(text, status, model, session, experiment, since)
+    run_export(store, trace_ids or [], filters, output, force=force)
+
+
+@app.command(epilog=EXAMPLES["forward"])
+def forward(
+    *,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Only what waits for this server; with --store, where its traces go.",
+            show_default=False,
+        ),
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            metavar="PATH",
+            help="Send the traces of this embedded store instead; they stay there, too. Sending "
+            "twice changes nothing.",
+            show_default=False,
+        ),
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0, help="Give a server up that takes nothing for so long."
+        ),
+    ] = 60,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object for each destination.")
+    ] = False,
+) -> None:
+    """Send what programs that ended have left in files for servers that were away.
+
+    The next program that traces to the same server and experiment does so, too. What running
+    programs hold is left to them. Credentials are those of the environment, as for programs. The
+    exit code is 1 if something still waits or was refused.
+    """
+    from ollamatrace.cli.forward import forward as run_forward
+
+    raise typer.Exit(run_forward(store, server, timeout, as_json=as_json))
+
+
+@app.command(epilog=EXAMPLES["doctor"])
+def doctor(
+    *,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="The server to look at; else the environment's.", show_default=False
+        ),
+    ] = None,
+    store: StoreOption = None,
+    send: Annotated[
+        bool,
+        typer.Option("--send", help="Send a test span to the server. Without it nothing changes."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Find out why traces do not arrive, and what to do about it.
+
+    Looks at the environment, at the server or store that it names, at what waits in files, and at
+    what programs that have ended lost. The exit code is 1 if there is a problem; warnings are none.
+    """
+    from ollamatrace.cli.doctor import doctor as run_doctor
+
+    raise typer.Exit(run_doctor(store, server, send=send, as_json=as_json))

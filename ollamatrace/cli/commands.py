@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 from ollamatrace.cli import details, listing, screen
 from ollamatrace.cli.location import locate
@@ -30,7 +30,39 @@ class Filters(NamedTuple):
     session: str | None
     experiment: str | None
     since: str | None
-    limit: int
+    limit: int = 0
+
+
+class Conditions(TypedDict, total=False):
+    """The same, as the store takes it."""
+
+    status: str
+    model: str
+    session: str
+    experiment: str
+    since_ns: int
+
+
+def conditions(filters: Filters) -> Conditions:
+    """What was given of the filters, but for the text.
+
+    Raises:
+        ConfigError: a filter that makes no sense.
+    """
+    known: Conditions = {}
+    if filters.status is not None:
+        known["status"] = filters.status.upper()
+        if known["status"] not in _STATUSES:
+            raise ConfigError(f"--status takes {', '.join(_STATUSES)}, not {filters.status!r}")
+    if filters.model is not None:
+        known["model"] = filters.model
+    if filters.session is not None:
+        known["session"] = filters.session
+    if filters.experiment is not None:
+        known["experiment"] = filters.experiment
+    if filters.since is not None:
+        known["since_ns"] = parse_since(filters.since, datetime.now().astimezone())
+    return known
 
 
 def print_list(where: str | None, filters: Filters, *, as_json: bool) -> None:
@@ -39,21 +71,9 @@ def print_list(where: str | None, filters: Filters, *, as_json: bool) -> None:
     Raises:
         OllamatraceError: a filter that makes no sense, or a store that cannot be read.
     """
-    status = filters.status and filters.status.upper()
-    if status is not None and status not in _STATUSES:
-        raise ConfigError(f"--status takes {', '.join(_STATUSES)}, not {filters.status!r}")
-    now = datetime.now().astimezone()
-    since_ns = None if filters.since is None else parse_since(filters.since, now)
+    known = conditions(filters)
     with open_store(where) as store:
-        traces = store.search(
-            filters.text,
-            status=status,
-            model=filters.model,
-            session=filters.session,
-            experiment=filters.experiment,
-            since_ns=since_ns,
-            limit=filters.limit,
-        )
+        traces = store.search(filters.text, limit=filters.limit, **known)
         if as_json:
             screen.write_lines(span for trace in traces for span in trace.spans)
         elif traces:
@@ -69,20 +89,21 @@ def print_show(where: str | None, trace_id: str, *, as_json: bool) -> None:
         OllamatraceError: no trace or several have that id, or the store cannot be read.
     """
     with open_store(where) as store:
-        trace = store.get(trace_id_of(store, trace_id))
-    if trace is None:
-        raise ConfigError(f"the trace {trace_id} has just been deleted")
+        known = found_id(store, trace_id)
+        trace = store.get(known)
+        if trace is None:
+            raise ConfigError(_unknown(store, known))
     if as_json:
         screen.write_lines(trace.spans)
     else:
         details.print_trace(screen.standard(), trace)
 
 
-def trace_id_of(store: Store, written: str) -> str:
-    """The whole id of the trace that somebody means.
+def found_id(store: Store, written: str) -> str:
+    """The id of the trace that is meant by it, or by as much of it as makes it unique.
 
     Raises:
-        OllamatraceError: no trace or several have that id, or the store cannot be read.
+        ConfigError: that is no id, or no trace or several have it.
     """
     prefix = written.strip().lower().removeprefix("tr-")
     if not _HEX.fullmatch(prefix):
@@ -91,13 +112,13 @@ def trace_id_of(store: Store, written: str) -> str:
     if len(found) > 1:
         raise ConfigError(_ambiguous(prefix, found))
     if not found:
-        raise ConfigError(f"no trace {prefix} in {store.path}; `ollamatrace ls` lists them")
+        raise ConfigError(_unknown(store, prefix))
     return found[0]
 
 
 @contextmanager
 def open_store(where: str | None) -> Generator[Store]:
-    """The store that a command is about."""
+    """The store that `where` names, else the one that `locate` finds, and a note if need be."""
     location = locate(where)
     if location.note is not None:
         screen.note(f"note: {location.note}", "dim")
@@ -106,6 +127,10 @@ def open_store(where: str | None) -> Generator[Store]:
         yield store
     finally:
         store.close()
+
+
+def _unknown(store: Store, trace_id: str) -> str:
+    return f"no trace {trace_id} in {store.path}; `ollamatrace ls` lists them"
 
 
 def _nothing(store: Store) -> str:

@@ -13,7 +13,7 @@ import orjson
 import typer
 
 from ollamatrace.cli import figures, screen
-from ollamatrace.cli.commands import open_store, trace_id_of
+from ollamatrace.cli.commands import found_id, open_store
 from ollamatrace.errors import ConfigError
 from ollamatrace.settings import MIN_STORE_BYTES, Delivery
 from ollamatrace.store.estimate import Estimate, estimate
@@ -73,7 +73,7 @@ def remove(
         raise ConfigError("name traces, or --session ID, or --all; `ollamatrace ls` lists them")
     with open_store(where) as store:
         if trace_ids:
-            chosen = list(dict.fromkeys(trace_id_of(store, one) for one in trace_ids))
+            chosen = list(dict.fromkeys(found_id(store, one) for one in trace_ids))
         else:
             chosen = store.session_ids(session)
             if not chosen:

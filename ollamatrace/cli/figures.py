@@ -39,6 +39,11 @@ def count(number: int | None) -> str:
     return ABSENT if number is None else f"{number:,}"
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 span``, ``1,234 spans``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def tokens(taken_in: int | None, given_out: int | None) -> str:
     """``13 → 8``."""
     if taken_in is None and given_out is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Final
@@ -41,12 +42,23 @@ def note(text: str, style: str = "") -> None:
     notes().print(Text(safe.clean(text), style=style), soft_wrap=True)
 
 
+def keep_warnings() -> None:
+    """Have the package's own warnings not printed: the command says what is in them."""
+    logging.getLogger("ollamatrace").addHandler(logging.NullHandler())
+
+
 def write_lines(spans: Iterable[SpanRecord]) -> None:
     """Write canonical record lines to stdout, in UTF-8 whatever the terminal speaks."""
     out = sys.stdout.buffer
     for span in spans:
         out.write(span.line() + b"\n")
     out.flush()
+
+
+def write_json(line: bytes) -> None:
+    """Write one JSON object on a line of its own."""
+    sys.stdout.buffer.write(line + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def cell(text: str, style: str = "") -> Text:

@@ -35,6 +35,8 @@ class Attempts:
         self, channel: Channel, told: Callable[[str], None] | None, progress: Callable[[], None]
     ) -> None:
         self.stopped = False
+        self.trouble: str | None = None
+        """Why nothing could be sent the last time; ``None`` while all is well."""
         self._channel = channel
         self._told = told
         self._progress = progress
@@ -89,7 +91,7 @@ class Attempts:
             reraise=True,
         )
         retrying(self._send, records)
-        self._down_since = 0.0
+        self._down_since, self.trouble = 0.0, None
 
     def rest(self, error: Exception) -> None:
         """Leave the server alone for a while: it answers, but takes nothing."""
@@ -126,6 +128,7 @@ class Attempts:
             raise Refused(f"{type(error).__name__}: {error}") from error
 
     def _failed(self, error: BaseException | None) -> None:
+        self.trouble = str(error)
         if isinstance(error, Unavailable):
             self._down_since = self._down_since or time.monotonic()
             guard.warn(

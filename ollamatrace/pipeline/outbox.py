@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from ollamatrace import guard
+from ollamatrace.pipeline.adopted import Adopted
 from ollamatrace.pipeline.channel import Channel
 from ollamatrace.pipeline.ledger import Account, Batch, Ledger, Numbers
 from ollamatrace.pipeline.parcel import Item, Parcel
 from ollamatrace.pipeline.ranges import Ranges
 from ollamatrace.pipeline.sender import Sender
+from ollamatrace.records import SpanRecord
 from ollamatrace.settings import Delivery
 from ollamatrace.spool import Place, Spool
 
@@ -45,6 +47,10 @@ class Outbox:
         progress: Callable[[], None],
     ) -> None:
         self.account = account
+        self.adopted = Adopted()
+        """What became of the spans that other processes left behind."""
+        self.last_rejection: str | None = None
+        """Why the server refused a span for good the last time."""
         self.retry_at = 0.0  # the sender looks after that itself
         self._channel = channel
         self._spool = spool
@@ -103,6 +109,7 @@ class Outbox:
     def _adopt(self) -> None:
         for place, count, written in self._spool.adopt():
             with self._lock:
+                self.adopted.taken += count
                 self._parcels.append(Parcel(None, place, count, place.length, written))
                 self._waiting += place.length
 
@@ -225,6 +232,20 @@ class Outbox:
         """Whether something is in memory only, as the spool could not be written."""
         return not self._ledger.is_kept(self.account, self._tried)
 
+    def hopeless_for(self, seconds: float) -> bool:
+        """Whether the server takes nothing, or has not answered for longer than that."""
+        return self._sender.gives_up(seconds)
+
+    @property
+    def denied(self) -> bool:
+        """Whether the server takes nothing until somebody changes something."""
+        return self._sender.denied
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the server takes nothing now; ``None`` while all is well."""
+        return self._sender.trouble
+
     @property
     def rests(self) -> bool:
         """Whether all is in the spool, and the server takes nothing: the next tracer sends it."""
@@ -243,6 +264,7 @@ class Outbox:
         self._parcels.clear()
         self._memory = self._waiting = self._tried = 0
         self._adopt_at = 0.0
+        self.adopted = Adopted()
         self._sender = self._make_sender()
         self._spool.abandon()
         self._channel.abandon()
@@ -288,8 +310,12 @@ class Outbox:
             if parcel.first is not None:
                 self._ledger.delivered(self.account, numbers)
             self._settle(parcel, numbers)
+        self.adopted.delivered += sum(
+            1 for item in items if item.parcel.first is None and isinstance(item.record, SpanRecord)
+        )
 
     def _rejected(self, item: Item, reason: str) -> None:
+        self.last_rejection = reason
         where = "lost: its folder cannot be written"
         with contextlib.suppress(OSError):
             where = f"in {self._spool.reject([item.record.line()], reason)}"
@@ -301,13 +327,18 @@ class Outbox:
         self._drop(item.parcel, [(item.number, item.number + 1)], "rejected")
 
     def _drop(self, parcel: Parcel, numbers: Numbers, reason: str) -> None:
-        if parcel.first is not None:
+        if parcel.first is None:
+            self.adopted.dropped[reason] += sum(stop - start for start, stop in numbers)
+        else:
             self._ledger.dropped(self.account, numbers, reason)
         self._settle(parcel, numbers)
 
     def _settle(self, parcel: Parcel, numbers: Numbers) -> None:
+        before = len(parcel.left)
         for part in numbers:
             parcel.left.remove(*part)
+        if parcel.first is None:
+            self.adopted.done += before - len(parcel.left)
         if parcel.left:
             return
         if parcel.place is not None:

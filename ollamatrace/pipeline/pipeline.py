@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ollamatrace import guard
+from ollamatrace.errors import ConfigError
 from ollamatrace.pipeline.channel import Channel
 from ollamatrace.pipeline.lane import Lane
 from ollamatrace.pipeline.ledger import Account, Batch, Ledger
@@ -70,6 +72,8 @@ class Pipeline:
         ]
         self.off = False
         """Its tracer is switched off: no thread is started for nothing."""
+        self._noted = False
+        """What became of its spans is in the file of accounts."""
         self.retired = False
         """No tracer holds it any more: the worker lets it go when it is empty."""
         worker.add(self)
@@ -173,6 +177,11 @@ class Pipeline:
             finally:
                 self._pump_lock.release()
 
+    @property
+    def outboxes(self) -> Sequence[Outbox]:
+        """Its ways to servers."""
+        return [lane for lane in self._lanes if not isinstance(lane, Lane)]
+
     def report(self) -> FlushReport:
         """The account as it stands."""
         return self._ledger.report(self._queue.intake)
@@ -251,6 +260,23 @@ class Pipeline:
         for lane in self._lanes:
             lane.drop()
             guard.shielded(lane.close)()
+        if not self._noted:
+            self._noted = True
+            guard.shielded(self._note)()
+
+    def _note(self) -> None:
+        """Leave the account for others to read: who asks comes when this process has ended."""
+        report = self.report()
+        accounts = [
+            account
+            for lane in self._lanes
+            if (account := _final(lane, report.destinations[lane.account.url]))
+        ]
+        if accounts:
+            from ollamatrace.spool import accounts as book
+
+            with contextlib.suppress(ConfigError):  # no home
+                book.note(default_spool(), accounts)
 
     def forget(self) -> None:
         """Start anew in the child after a fork; the parent's spans are the parent's."""
@@ -260,6 +286,7 @@ class Pipeline:
         self._ledger.forget()
         self._since_pump = 0
         self._fresh = True
+        self._noted = False
         self._begun = self._called = self.behind = False
         self.open.clear()
         for lane in self._lanes:
@@ -296,3 +323,22 @@ class Pipeline:
             "are dropped and counted",
         }[reason]
         guard.warn(f"{reason}:{id(self)}", text, self._told)
+
+
+def _final(lane: Lane | Outbox, report: FlushReport) -> dict[str, Any] | None:
+    """What is to be noted of one destination; ``None``: nothing.
+
+    Of one that is no server only losses are: what arrived can be seen there.
+    """
+    account: dict[str, Any] = {
+        "url": lane.account.url,
+        "accepted": report.accepted,
+        "spooled": report.spooled,
+        "delivered": report.delivered,
+        "dropped": report.dropped,
+        "reasons": report.reasons,
+    }
+    if isinstance(lane, Lane):
+        return account if report.dropped else None
+    account["adopted"] = {"delivered": lane.adopted.delivered, "dropped": lane.adopted.dropped}
+    return account if report.accepted or lane.adopted.done else None

@@ -90,6 +90,16 @@ class Sender:
         down = patience is not None and self._attempts.is_down_for(patience)
         return self._denied or self._thread is None or down
 
+    @property
+    def denied(self) -> bool:
+        """Whether the server takes nothing until somebody changes something."""
+        return self._denied
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the server takes nothing now; ``None`` while all is well."""
+        return self._attempts.trouble
+
     def stop(self) -> None:
         """Send nothing more after the request that is on its way."""
         self._attempts.stop()
@@ -180,6 +190,7 @@ class Sender:
     def _give_up_for_now(self, error: Exception) -> None:
         if isinstance(error, Denied):
             self._denied = True
+            self._attempts.trouble = str(error)
             guard.warn(
                 f"denied:{self._url}",
                 f"{error}. Until the program starts again, or calls flush, spans only wait on disk",

@@ -19,7 +19,7 @@ from ollamatrace.spool.segment import Place, Segment
 _SEGMENT_BYTES: Final = 4 * 1024 * 1024
 _PLACE_BYTES: Final = 1024 * 1024
 _VERSION: Final = 1
-_REJECTED: Final = "rejected.jsonl"
+REJECTED: Final = "rejected.jsonl"
 _SLUG: Final = re.compile(r"[^A-Za-z0-9.]+")
 
 
@@ -96,7 +96,7 @@ class Spool:
         """
         with contextlib.suppress(OSError):
             for path in sorted(self.folder.glob("*.jsonl")):
-                if path.name == _REJECTED or self._owns(path):
+                if path.name == REJECTED or self._owns(path):
                     continue
                 segment = Segment.adopt(path)
                 if segment is not None:
@@ -139,7 +139,7 @@ class Spool:
         Raises:
             OSError: it cannot be written.
         """
-        path = self.folder / _REJECTED
+        path = self.folder / REJECTED
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with open(descriptor, "ab") as file:  # noqa: PTH123  a descriptor

@@ -6,7 +6,8 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from array import array
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from ollamatrace.store.connection import explained, open_reader, open_writer
 from ollamatrace.store.fork import before_fork
 from ollamatrace.store.retention import THERE, Limits, Swept, sweep, used_bytes
 from ollamatrace.store.rows import SELECT, Row, encode, insert, read
+from ollamatrace.store.scan import Scan
 from ollamatrace.store.text import GRAM, folded, has_text, index_more, narrow
 
 _INDEX_BUDGET_S: Final = 1.0
@@ -125,36 +127,67 @@ class Store:
         """
         if limit <= 0:
             raise ValueError(f"limit must be 1 or more, not {limit}")
-        needle = folded(text or "")
-        where = {
-            "s.status = ?": status,
-            "s.model = ?": model,
-            "s.session = ?": session,
-            "s.experiment = ?": experiment,
-            "s.start_ns >= ?": since_ns,
-            "s.start_ns < ?": until_ns,
-            "t.start_ns < ?": until_ns,  # follows, and is cheaper to see
-        }
-        if len(needle) >= GRAM:
-            self._index()
+        where = _where(status, model, session, experiment, since_ns, until_ns)
+        needle = self._needle(text)
+        found: dict[int, str] = {}
         with self._reading() as connection:
             if connection is None:
                 return []
-            if needle:
-                where["(s.id > ? OR s.id IN temp.hit)"] = narrow(connection, needle)
-            given = {term: value for term, value in where.items() if value is not None}
             # From the newest trace on, until there are enough of them.
-            query = (
-                "SELECT t.id, t.trace_id, s.id FROM trace t CROSS JOIN span s ON s.trace = t.id"  # noqa: S608  terms are constants
-                f" WHERE {' AND '.join([THERE, *given])} ORDER BY t.start_ns DESC, t.id DESC"
-            )
-            found: dict[int, str] = {}
-            for trace, trace_id, span in connection.execute(query, list(given.values())):
-                if trace not in found and (not needle or has_text(connection, span, needle)):
-                    found[trace] = trace_id
-                    if len(found) == limit:
-                        break
+            for trace, trace_id in _found(connection, needle, where, "DESC"):
+                found[trace] = trace_id
+                if len(found) == limit:
+                    break
             return [_trace(connection, trace_id) for trace_id in found.values()]
+
+    def scan(
+        self,
+        text: str | None = None,
+        *,
+        status: str | None = None,
+        model: str | None = None,
+        session: str | None = None,
+        experiment: str | None = None,
+        since_ns: int | None = None,
+        whole: bool = True,
+    ) -> Scan:
+        """Find traces as `search` does, all of them, and read them one after the other.
+
+        Others may write meanwhile, and memory does not grow with what is read.
+
+        Args:
+            text: See `search`.
+            status: See `search`.
+            model: See `search`.
+            session: See `search`.
+            experiment: See `search`.
+            since_ns: See `search`.
+            whole: Give traces with all their spans, and not only with those of `experiment`.
+
+        Returns:
+            How many they are (``len``), and the traces, the one that started first first.
+
+        Raises:
+            ConfigError: the path is that of another program's file, or of a newer version's.
+            StoreError: the file cannot be read; while they are read, too.
+        """
+        where = _where(status, model, session, experiment, since_ns, None)
+        needle = self._needle(text)
+        with self._reading() as connection:
+            found = _found(connection, needle, where, "ASC") if connection else ()
+            ids = array("q", (trace for trace, _ in found))
+        return Scan(self._reading, ids, None if whole else experiment)
+
+    def experiments(self) -> dict[str, int]:
+        """The experiments that spans belong to, and how many do.
+
+        Raises:
+            ConfigError: the path is that of another program's file, or of a newer version's.
+            StoreError: the file cannot be read.
+        """
+        query = "SELECT experiment, count(*) FROM span GROUP BY experiment ORDER BY experiment"
+        with self._reading() as connection:
+            return dict(connection.execute(query).fetchall()) if connection else {}
 
     def get(self, trace_id: str) -> Trace | None:
         """The trace of an id of 32 hex digits; ``None`` if it is not here.
@@ -258,6 +291,13 @@ class Store:
             self._connection.close()
             self._connection = None
 
+    def _needle(self, text: str | None) -> str:
+        """A text as it is searched for, with the index ready for it."""
+        needle = folded(text or "")
+        if len(needle) >= GRAM:
+            self._index()
+        return needle
+
     def _index(self) -> None:
         """Bring the text index up to date, as far as the file can be written and time allows."""
         deadline = time.monotonic() + _INDEX_BUDGET_S
@@ -267,6 +307,46 @@ class Store:
                 with self._writing() as connection:
                     more = index_more(connection)
                 time.sleep(_INDEX_PAUSE_S)
+
+
+def _where(
+    status: str | None,
+    model: str | None,
+    session: str | None,
+    experiment: str | None,
+    since_ns: int | None,
+    until_ns: int | None,
+) -> dict[str, str | int]:
+    """The terms of a query, with what they compare with."""
+    terms = {
+        "s.status = ?": status,
+        "s.model = ?": model,
+        "s.session = ?": session,
+        "s.experiment = ?": experiment,
+        "s.start_ns >= ?": since_ns,
+        "s.start_ns < ?": until_ns,
+        "t.start_ns < ?": until_ns,  # follows, and is cheaper to see
+    }
+    return {term: value for term, value in terms.items() if value is not None}
+
+
+def _found(
+    connection: sqlite3.Connection, needle: str, where: dict[str, str | int], order: str
+) -> Iterator[tuple[int, str]]:
+    """The row ids and ids of traces with a span that meets all terms, by their start."""
+    terms = dict(where)
+    if needle:
+        terms["(s.id > ? OR s.id IN temp.hit)"] = narrow(connection, needle)
+    query = (
+        "SELECT t.id, t.trace_id, s.id FROM trace t CROSS JOIN span s ON s.trace = t.id"  # noqa: S608  terms are constants
+        f" WHERE {' AND '.join([THERE, *terms])} ORDER BY t.start_ns {order}, t.id {order}"
+    )
+    last = None
+    for trace, trace_id, span in connection.execute(query, list(terms.values())):
+        # The spans of a trace come one after the other.
+        if trace != last and (not needle or has_text(connection, span, needle)):
+            last = trace
+            yield trace, trace_id
 
 
 def _trace(connection: sqlite3.Connection, trace_id: str) -> Trace:

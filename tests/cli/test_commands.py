@@ -176,7 +176,20 @@ def test_ctrl_c_leaves_quietly(run, path):
     assert out == ""
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["ls"], ["show"], ["prune"], ["rm"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["demo"],
+        ["ls"],
+        ["show"],
+        ["export"],
+        ["forward"],
+        ["doctor"],
+        ["prune"],
+        ["rm"],
+    ],
+)
 def test_help_gives_examples_line_by_line(run, command):
     done = run(*command, "--help")
     assert done.returncode == 0

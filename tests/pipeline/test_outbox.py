@@ -19,7 +19,7 @@ from ollamatrace.pipeline import Broken, Denied, Refused, Unavailable, attempts,
 from ollamatrace.pipeline.worker import worker
 from ollamatrace.records import SpanRecord, TraceUpdate
 from ollamatrace.settings import default_spool
-from ollamatrace.spool import Spool
+from ollamatrace.spool import Spool, accounts
 from tests.pipeline.tracers import DEADLINE_S, balanced, end_spans, tracer_with, until
 
 
@@ -858,3 +858,57 @@ def test_what_has_arrived_in_part_is_not_written_any_more(server, tracer, monkey
 
 def no_space(self, lines):
     raise OSError(28, "No space left on device")
+
+
+def test_what_others_left_is_counted_apart(server, quick):
+    killed = (
+        "import os, signal\n"
+        "from tests.pipeline.test_outbox import Server\n"
+        "from tests.pipeline.tracers import end_spans, tracer_with\n"
+        "from ollamatrace import update_trace\n"
+        "server = Server(); server.down = True\n"
+        "tracer = tracer_with(server)\n"
+        "end_spans(tracer, 'a', 'bad', 'b')\n"
+        "update_trace(tags={'k': 'v'})\n"
+        "while tracer.flush(timeout=0.1).spooled < 3: pass\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", killed], cwd=Path(__file__).parents[2])
+    assert done.returncode == -signal.SIGKILL
+    server.poison = {"bad"}
+    with tracer_with(server) as tracer:
+        end_spans(tracer, "own")
+        tracer.flush()
+        [way] = tracer.pipeline.outboxes
+        until(lambda: way.adopted.taken and not way.adopted.left)
+        report = balanced(tracer.flush())
+        assert (report.accepted, report.delivered, report.dropped) == (1, 1, 0)
+        assert (way.adopted.taken, way.adopted.delivered) == (4, 2)
+        assert way.adopted.dropped == {"rejected": 1}
+        assert way.last_rejection == "422: no"
+    assert sorted(server.names) == ["a", "b", "own"]
+    [account] = accounts.read(default_spool())
+    assert account["adopted"] == {"delivered": 2, "dropped": {"rejected": 1}}
+    assert (account["accepted"], account["delivered"]) == (1, 1)
+
+
+def test_a_tracer_that_sent_nothing_leaves_no_account(server):
+    with tracer_with(server):
+        pass
+    assert list(accounts.read(default_spool())) == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_why_nothing_goes_is_known_while_it_does_not(server, tracer):
+    [way] = tracer.pipeline.outboxes
+    server.down = True
+    end_spans(tracer, "a")
+    until(lambda: way.trouble == "connection refused")
+    server.down = False
+    tracer.flush()
+    assert way.trouble is None
+    server.denies = True
+    end_spans(tracer, "b")
+    until(lambda: way.denied)
+    assert "MLFLOW_TRACKING_USERNAME" in way.trouble
+    server.denies = False

@@ -81,6 +81,13 @@ class Api:
         """What the server answers, as text."""
         return self._exchange("GET", path).decode("utf-8", "replace")
 
+    def greet(self, path: str) -> tuple[Mapping[str, str], float]:
+        """The headers of an answer, whatever it says, and how many seconds it took."""
+        request = self._request("GET", path)
+        began = time.monotonic()
+        response, _ = self._sent(request)
+        return response.headers, time.monotonic() - began
+
     def spans(self, body: bytes, experiment_id: str) -> None:
         """Bring spans (OTLP as JSON) to an experiment; what is answered says nothing."""
         fields = {"content-type": _JSON, "x-mlflow-experiment-id": experiment_id}
@@ -131,17 +138,7 @@ class Api:
         params: Params | None = None,
     ) -> bytes:
         """One request; the body of a successful answer."""
-        try:
-            request = http.Request(
-                method,
-                self.url + path,
-                params=params,
-                headers={**self._headers, **(fields or {})},
-                content=content,
-                extensions={"timeout": timeouts(self._timeout_s)},
-            )
-        except (http.InvalidURL, UnicodeError) as error:
-            raise Denied(f"{self.url} is no address that can be asked: {error}") from None
+        request = self._request(method, path, content, fields, params=params)
         for _ in range(_MAX_REDIRECTS + 1):
             response, body = self._sent(request)
             if response.status_code not in _REDIRECTS:
@@ -153,6 +150,27 @@ class Api:
             return body
         logged_in = "authorization" in self._headers
         raise failure(response, body, f"{self.url}{path}", logged_in=logged_in)
+
+    def _request(
+        self,
+        method: Method,
+        path: str,
+        content: bytes | None = None,
+        fields: Mapping[str, str] | None = None,
+        *,
+        params: Params | None = None,
+    ) -> http.Request:
+        try:
+            return http.Request(
+                method,
+                self.url + path,
+                params=params,
+                headers={**self._headers, **(fields or {})},
+                content=content,
+                extensions={"timeout": timeouts(self._timeout_s)},
+            )
+        except (http.InvalidURL, UnicodeError) as error:
+            raise Denied(f"{self.url} is no address that can be asked: {error}") from None
 
     def _redirected(
         self, request: http.Request, response: http.Response, content: bytes | None

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import ssl
-import subprocess
-
 import pytest
 
 from ollamatrace.destinations.mlflow import MlflowChannel
@@ -31,19 +28,3 @@ def open_channel(mlflow):
     yield make
     for channel in channels:
         channel.close()
-
-
-@pytest.fixture
-def certified(mlflow, tmp_path):
-    """A server whose certificate is its own; its address and the file with certificate and key."""
-    file = tmp_path / "server.pem"
-    command = (
-        f"openssl req -x509 -newkey rsa:2048 -nodes -keyout {tmp_path}/key.pem -days 2 -out {file} "
-        "-subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
-    )
-    subprocess.run(command.split(), check=True, capture_output=True)
-    file.write_bytes(file.read_bytes() + (tmp_path / "key.pem").read_bytes())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(file)
-    with Loopback(tls=context) as server:
-        yield server.url, file
