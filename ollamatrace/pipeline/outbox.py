@@ -154,7 +154,8 @@ class Outbox:
                 parcel.place = place
                 self._waiting += parcel.bytes
                 self._unkept -= parcel.batch.count
-            self._ledger.kept(parcel.batch, self.account, spooled=True)
+                # Before the sender may take it: what arrives must have been spooled.
+                self._ledger.kept(parcel.batch, self.account, spooled=True)
 
     def _drop_oldest(self) -> None:
         """Keep the spool within its bounds."""
