@@ -137,8 +137,8 @@ class Outbox:
 
     def _kept(self, parcel: Parcel, batch: Batch) -> None:
         """The parcel no longer needs its batch: others may still do."""
-        parcel.batch = None
         self._ledger.kept(batch, self.account)
+        parcel.batch = None
 
     def _joined(self, parcel: Parcel) -> bool:
         """Make it a part of the one before, where both are in the spool alone.
@@ -179,8 +179,8 @@ class Outbox:
                     return
                 parcel.place = place
                 self._waiting += parcel.bytes
-                batch = parcel.batch
-            self._kept(parcel, batch)
+                # Before the sender may take it: what arrives must have been spooled.
+                self._kept(parcel, parcel.batch)
 
     def _drop_oldest(self) -> None:
         """Keep the spool within its bounds."""

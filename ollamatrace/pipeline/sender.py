@@ -118,8 +118,8 @@ class Sender:
         groups: list[Sequence[Item]] = [items]
         refused: list[tuple[Item, Refused | Broken]] = []
         try:
-            taken = self._send_in_parts(groups, refused)
-            self._decide(refused, taken=taken)
+            control = self._send_in_parts(groups, refused)
+            self._decide(refused, control)
         except Exception as error:  # noqa: BLE001  nothing may end the thread
             left = [item for group in groups for item in group]
             self._put_back(left + [item for item, _ in refused])
@@ -127,14 +127,17 @@ class Sender:
 
     def _send_in_parts(
         self, groups: list[Sequence[Item]], refused: list[tuple[Item, Refused | Broken]]
-    ) -> bool:
-        """Halve what the server refuses, down to single records; whether it took anything.
+    ) -> Sequence[Item]:
+        """Halve what the server refuses, down to single records.
 
         Args:
             groups: What is to be sent, the last first; empty in the end.
             refused: Gets the records that the server refuses, or fails over, each by itself.
+
+        Returns:
+            Some of what it took, to see later whether it takes anything; empty if it took nothing.
         """
-        taken = False
+        taken: Sequence[Item] = ()
         failures = 0
         while groups:
             try:
@@ -149,32 +152,49 @@ class Sender:
                 if len(group) == 1:
                     refused.append((group[0], error))
             else:
+                taken = _last_trace(groups[-1])
                 self._delivered(groups.pop())
-                taken = True
         return taken
 
-    def _decide(self, refused: list[tuple[Item, Refused | Broken]], *, taken: bool) -> None:
+    def _decide(
+        self, refused: list[tuple[Item, Refused | Broken]], control: Sequence[Item]
+    ) -> None:
         """Find out which of those that were refused are refused for good.
 
         Args:
             refused: Single records; empty in the end.
-            taken: The server took others meanwhile.
+            control: What the server took; empty if it took nothing.
 
         Raises:
-            Broken: it takes none, so it is not about these.
+            Unavailable: it takes nothing now, so it is not about these.
         """
+        if refused and control:
+            self._check(control)
         while refused:
             item, failure = refused[0]
-            if isinstance(failure, Broken) and not taken:
+            if isinstance(failure, Broken) and not control:
                 raise failure
-            # A server whose database is down refuses everything, too: who is refused gets more
-            # attempts as long as nobody else is taken.
-            if self._is_taken_later(item, 1 if taken else _PROBES):
+            # A server whose database is down refuses everything, too, and may do so off and on: it
+            # must take others just before and just after. Without others there are more attempts.
+            if self._is_taken_later(item, 1 if control else _PROBES):
                 self._delivered([item])
-                taken = True
+                control = control or [item]
             else:
+                if control:
+                    self._check(control)
                 self._rejected(item, str(failure))
             refused.pop(0)
+
+    def _check(self, control: Sequence[Item]) -> None:
+        """See whether the server takes now what it took before; that changes nothing there.
+
+        Raises:
+            Unavailable: it does not.
+        """
+        try:
+            self._send(control)
+        except Refused as error:
+            raise Unavailable(str(error)) from error
 
     def _is_taken_later(self, item: Item, probes: int) -> bool:
         try:
@@ -200,6 +220,11 @@ class Sender:
             if not isinstance(error, Unavailable):
                 guard.report("Sender", error)
             self._attempts.rest(error)
+
+
+def _last_trace(items: Sequence[Item]) -> Sequence[Item]:
+    """The items of the last one's trace: with its updates, so that it can be sent again."""
+    return [item for item in items if item.record.trace_id == items[-1].record.trace_id]
 
 
 def _halves(items: Sequence[Item]) -> list[Sequence[Item]]:

@@ -47,6 +47,8 @@ class Store:
         self.used_bytes = 0
         """What the file had in use after the last `write` or `keep_within`."""
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        """Which file that is open for."""
         self._new_locks()
         before_fork(self, Store._hold)
 
@@ -262,14 +264,19 @@ class Store:
         """The writing connection in one transaction, to one thread at a time."""
         with self._writer, explained(self.path, "write"):
             try:
+                if self._connection is not None and self._file != self._found():
+                    self._close()  # deleted or replaced: what is written to it nobody finds
                 if self._connection is None:
                     self._connection = open_writer(self.path)
+                    self._file = self._found()
                 self._connection.execute("BEGIN IMMEDIATE")
                 with self._connection:
                     yield self._connection
             except BaseException:
                 self._close()  # the next attempt begins afresh
                 raise
+            if self._file != self._found():
+                raise StoreError(f"the store {self.path} was deleted while it was written")
 
     @contextlib.contextmanager
     def _reading(self) -> Generator[sqlite3.Connection | None]:
@@ -285,6 +292,14 @@ class Store:
             with self._reading_ended:
                 self._readers -= 1
                 self._reading_ended.notify_all()
+
+    def _found(self) -> tuple[int, int] | None:
+        """Which file is at the path now; ``None`` if there is none."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _close(self) -> None:
         if self._connection is not None:

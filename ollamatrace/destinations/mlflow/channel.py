@@ -9,7 +9,7 @@ from urllib.parse import quote
 from ollamatrace import guard
 from ollamatrace.destinations.backend import Query
 from ollamatrace.destinations.mlflow.address import Address
-from ollamatrace.destinations.mlflow.answers import Missing
+from ollamatrace.destinations.mlflow.answers import Missing, Stranger
 from ollamatrace.destinations.mlflow.api import Api
 from ollamatrace.destinations.mlflow.backend import MlflowBackend
 from ollamatrace.destinations.mlflow.images import Attachment, Images
@@ -18,7 +18,7 @@ from ollamatrace.destinations.mlflow.infos import Infos
 from ollamatrace.destinations.mlflow.server import Place, Server
 from ollamatrace.destinations.mlflow.source import source
 from ollamatrace.destinations.mlflow.spans import encode
-from ollamatrace.pipeline import Denied, Refused
+from ollamatrace.pipeline import Denied, Refused, Unavailable
 from ollamatrace.records import Record, SpanRecord, Trace, TraceUpdate
 from ollamatrace.settings import Access, Delivery
 
@@ -56,6 +56,8 @@ class MlflowChannel:
         self._experiment = experiment if experiment_id is None else f"#{experiment_id}"
         self._throughput = delivery.mode == "throughput"
         self._workspace = access.workspace
+        self._proven = False
+        """The server has taken something."""
 
     @property
     def url(self) -> str:
@@ -89,6 +91,12 @@ class MlflowChannel:
             if found == place:
                 raise
             self._send(records, found, pause)  # the experiment was deleted and made anew
+        except Stranger as error:
+            if not self._proven:
+                raise
+            # Something in front of the server answers in its place: it is away for a while.
+            raise Unavailable(str(error)) from error
+        self._proven = True
 
     def close(self) -> None:
         """Close the connections; a later `send` opens others."""

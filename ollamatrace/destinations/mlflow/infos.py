@@ -31,16 +31,21 @@ class Infos:
         self._api = api
         self._broken: dict[str, int] = {}
         """By trace, how often the server failed over its info."""
+        self._had: dict[str, Mapping[str, Any]] = {}
+        """By trace, the infos that the server took of a call that failed."""
 
     def post(self, infos: Sequence[Mapping[str, Any]], pause: Callable[[], None]) -> bool:
         """Post all of them; whether the server took them all.
+
+        After a failure it goes on where it was: a server that is up for moments only would never
+        have them all.
 
         Raises:
             Unavailable: the server cannot take them now.
             Denied: it takes none.
         """
-        waiting = deque(infos)
-        taken: list[bool] = []
+        waiting = deque(info for info in infos if self._had.get(info["trace_id"]) != info)
+        lost: list[str] = []
         failures: list[Exception] = []
 
         def work(rest: Callable[[], None]) -> None:
@@ -50,18 +55,22 @@ class Infos:
                 except IndexError:  # another thread was faster
                     return
                 try:
-                    taken.append(self._posted(info))
+                    if self._posted(info):
+                        self._had[info["trace_id"]] = info
+                    else:
+                        lost.append(info["trace_id"])
                 except Exception as error:  # noqa: BLE001  raised below, in the caller's thread
                     failures.append(error)
                 rest()
 
-        threads = _started(lambda: work(_no_pause), len(infos))
+        threads = _started(lambda: work(_no_pause), len(waiting))
         work(pause)
         for thread in threads:
             thread.join()
         if failures:
             raise failures[0]
-        return all(taken)
+        self._had.clear()
+        return not lost
 
     def update(self, update: TraceUpdate) -> bool:
         """Change what the server holds about a trace; whether it took that.

@@ -66,6 +66,8 @@ class Server:
             try:
                 found = self._found()
             except Stranger as error:
+                if self.known is not None:  # something in front of it answers in its place
+                    raise Unavailable(str(error)) from None
                 raise Denied(self._named(str(error))) from None
             except Refused as error:
                 raise Denied(str(error)) from None
@@ -119,11 +121,14 @@ class Server:
             return None
         try:
             experiment = answer["experiment"]
-            return {**experiment, "id": str(experiment["experiment_id"])}
+            found = str(experiment["experiment_id"] or "")
         except (KeyError, TypeError):
+            experiment, found = {}, ""
+        if not found:  # to spans without an id the server says yes, and keeps none of them
             raise Stranger(
                 f"{self._api.url}{path} does not answer as an MLflow server does; check the address"
-            ) from None
+            )
+        return {**experiment, "id": found}
 
     def _create(self) -> Place:
         try:

@@ -14,6 +14,7 @@ from tests.destinations.mlflow.samples import TRACE, call, no_pause, span
 
 INFO = "/api/3.0/mlflow/traces"
 SPANS = "/v1/traces"
+EXPERIMENTS = "/api/2.0/mlflow/experiments"
 
 
 def posted_infos(mlflow):
@@ -115,6 +116,39 @@ def test_a_failure_in_a_thread_is_raised(mlflow, open_channel):
     mlflow.answer(INFO, *[(503, "busy")] * 8)
     with pytest.raises(Unavailable, match="503"):
         open_channel().send([span(n, trace_id=f"{n:032x}") for n in range(1, 9)], no_pause)
+
+
+def test_after_a_failure_infos_go_on_where_they_were(mlflow, open_channel):
+    """A server that is up for moments only would never have them all."""
+    channel = open_channel()
+    spans = [span(n, trace_id=f"{n:032x}") for n in range(1, 4)]
+    mlflow.answer(INFO, None, None, (503, "busy"))
+    with pytest.raises(Unavailable, match="503"):
+        channel.send(spans, no_pause)
+    channel.send(spans, no_pause)
+    assert len(mlflow.infos) == 3
+    assert len(posted_infos(mlflow)) == 4
+    channel.send(spans, no_pause)  # all had arrived: whoever sends them again means it
+    assert len(posted_infos(mlflow)) == 7
+
+
+@pytest.mark.parametrize("path", [INFO, SPANS, EXPERIMENTS])
+def test_what_answers_in_place_of_a_known_server_is_waited_for(path, mlflow, open_channel):
+    """The page of a proxy, while the server behind it is away."""
+    channel = open_channel()
+    channel.send([span(1)], no_pause)
+    channel._server.forget()
+    page = (404, "<html>") if path == SPANS else (200, "<html>")
+    mlflow.answer(path, page)
+    with pytest.raises(Unavailable):
+        channel.send([span(2)], no_pause)
+    channel.send([span(2)], no_pause)
+
+
+def test_a_stranger_at_first_contact_is_denied(mlflow, open_channel):
+    mlflow.answer(SPANS, (404, "<html>"))
+    with pytest.raises(Denied, match="check the address"):
+        open_channel().send([span(1)], no_pause)
 
 
 def test_a_refused_info_costs_a_warning_and_no_span(mlflow, open_channel, caplog):

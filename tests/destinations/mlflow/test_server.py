@@ -91,6 +91,14 @@ def test_a_version_that_wants_credentials_is_denied(mlflow, server):
         server().place()
 
 
+@pytest.mark.parametrize("nothing", ["", None])
+def test_an_experiment_without_an_id_is_none(nothing, mlflow, server):
+    """The server would take spans that name none, and keep nothing of them."""
+    mlflow.add_experiment("Tests", experiment_id=nothing)
+    with pytest.raises(Denied, match="check the address"):
+        server().place()
+
+
 @pytest.mark.parametrize(
     "answer", [(404, "404 page not found"), (200, "<html>"), (200, {"ok": True}), (200, "[]")]
 )
