@@ -959,7 +959,7 @@ def test_what_others_left_is_counted_apart(server, quick):
         assert (way.adopted.taken, way.adopted.delivered) == (4, 2)
         assert way.adopted.dropped == {"rejected": 1}
         assert way.last_rejection == "422: no"
-    assert sorted(server.names) == ["a", "b", "own"]
+    assert set(server.names) == {"a", "b", "own"}
     [account] = accounts.read(default_spool())
     assert account["adopted"] == {"delivered": 2, "dropped": {"rejected": 1}}
     assert (account["accepted"], account["delivered"]) == (1, 1)
