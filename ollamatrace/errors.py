@@ -6,6 +6,7 @@
     ├── ConfigError     a setting, an address or an argument that cannot work; names the fix
     ├── ClosedError     a tracer was asked to read after it was closed
     ├── StoreError      the embedded store cannot be opened, read or written
+    │   └── StoreBusyError  another process has been writing it for too long
     └── ServerError     a server cannot be asked
 
 Constructing and configuring raises. A traced call never raises anything of ours: the user's own
@@ -27,6 +28,10 @@ class ClosedError(OllamatraceError, RuntimeError):
 
 class StoreError(OllamatraceError, OSError):
     """The embedded store cannot be opened, read or written."""
+
+
+class StoreBusyError(StoreError):
+    """Another process has been writing the embedded store for too long."""
 
 
 class ServerError(OllamatraceError, ConnectionError):

@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ollamatrace import guard
-from ollamatrace.errors import OllamatraceError
+from ollamatrace.errors import OllamatraceError, StoreBusyError
 from ollamatrace.pipeline.ledger import Account, Batch, Ledger, count_spans
 from ollamatrace.pipeline.sink import Sink
 from ollamatrace.records import Record, SpanRecord
 
 _FIRST_RETRY_S: Final = 0.05
 _LAST_RETRY_S: Final = 5.0
+_BUSY_S: Final = 2.0
+"""How long other processes may take turns in writing before that is worth a word."""
 _UNWRITABLE: Final = "store_unwritable"
 
 
@@ -36,6 +38,8 @@ class Lane:
         """When to try again, on the monotonic clock; 0 while all is well."""
         self._down_since = 0.0
         """Since when it has refused; 0 while all is well."""
+        self._busy_since = 0.0
+        """Since when other processes have been writing there; 0 while all is well."""
 
     def start(self) -> None:
         """The worker does all of its work."""
@@ -65,21 +69,35 @@ class Lane:
             batch = self._batches[0]
             try:
                 self._write(batch, pause)
+            except StoreBusyError as error:
+                if not self._waits_its_turn():
+                    self._down(error)
+                return
             except OllamatraceError as error:
-                guard.warn(
-                    f"down:{self._sink.url}",
-                    f"{self._sink.url} takes no spans now; they wait in memory: {error}",
-                    self._told,
-                )
-                failed = time.monotonic()
-                self._down_since = self._down_since or failed
-                self.retry_at = failed + self._delay_s
-                self._delay_s = min(2 * self._delay_s, _LAST_RETRY_S)
+                self._down(error)
                 return
             self._batches.popleft()
             self._position = 0
             self._well()
             self._finish(batch)
+
+    def _waits_its_turn(self) -> bool:
+        """Whether it is too early to call a file down that others are writing; try again soon."""
+        now = time.monotonic()
+        self._busy_since = self._busy_since or now
+        self.retry_at = now + _FIRST_RETRY_S
+        return now - self._busy_since < _BUSY_S
+
+    def _down(self, error: OllamatraceError) -> None:
+        guard.warn(
+            f"down:{self._sink.url}",
+            f"{self._sink.url} takes no spans now; they wait in memory: {error}",
+            self._told,
+        )
+        failed = time.monotonic()
+        self._down_since = self._down_since or failed
+        self.retry_at = failed + self._delay_s
+        self._delay_s = min(2 * self._delay_s, _LAST_RETRY_S)
 
     def _write(self, batch: Batch, pause: Callable[[], None]) -> None:
         try:
@@ -123,7 +141,8 @@ class Lane:
         self._sink.abandon()
 
     def _well(self) -> None:
-        self.retry_at, self._down_since, self._delay_s = 0.0, 0.0, _FIRST_RETRY_S
+        self.retry_at = self._down_since = self._busy_since = 0.0
+        self._delay_s = _FIRST_RETRY_S
 
     def _deliver(self, records: Sequence[Record]) -> None:
         self._ledger.delivered(self.account, count_spans(records), spooled=False)

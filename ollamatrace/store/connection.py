@@ -10,7 +10,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
-from ollamatrace.errors import ConfigError, StoreError
+from ollamatrace.errors import ConfigError, StoreBusyError, StoreError
 from ollamatrace.store.schema import migrate, version
 
 _WRITE_WAIT_MS: Final = 50
@@ -29,6 +29,7 @@ def explained(path: Path, doing: str) -> Generator[None]:
     Raises:
         ConfigError: the file is not an SQLite database.
         ValueError: what was to be written has a form that no record has.
+        StoreBusyError: another process is writing it.
         StoreError: anything else that went wrong.
     """
     try:
@@ -43,7 +44,10 @@ def explained(path: Path, doing: str) -> Generator[None]:
             raise ConfigError(
                 f"{path} is not an SQLite database; choose another path for the store"
             ) from None
-        raise StoreError(f"cannot {doing} the store {path}: {error}") from error
+        # The low byte: whether it is being recovered, or a snapshot is old, is in the others.
+        busy = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        kind = StoreBusyError if busy else StoreError
+        raise kind(f"cannot {doing} the store {path}: {error}") from error
     except OSError as error:
         raise StoreError(f"cannot {doing} the store {path}: {error}") from error
 
