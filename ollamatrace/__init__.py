@@ -9,7 +9,7 @@ from ollamatrace.clients import TracedClient, tracer_of
 from ollamatrace.context import attach, current_span, last_trace_id, session
 from ollamatrace.errors import ClosedError, ConfigError, OllamatraceError, StoreError
 from ollamatrace.executor import copy_context_executor
-from ollamatrace.pipeline import FlushReport
+from ollamatrace.pipeline import FlushReport, flush_on_sigterm
 from ollamatrace.records import SpanRecord, Timing, Trace, Usage
 from ollamatrace.settings import Capture, Delivery
 from ollamatrace.spans import Span
@@ -44,6 +44,7 @@ __all__ = [
     "copy_context_executor",
     "current_span",
     "extract",
+    "flush_on_sigterm",
     "get_trace",
     "inject",
     "last_trace_id",

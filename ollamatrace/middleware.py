@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
 from ollamatrace.guard import shielded
+from ollamatrace.pipeline import flush_all
 from ollamatrace.spans import Span
 from ollamatrace.tracer import Tracer, extract, span
+
+_SHUTDOWN_S: Final = 5.0
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -21,7 +24,8 @@ class TraceMiddleware:
 
     The span of a request lasts until its response has been sent and its background tasks are done;
     what they and the tasks and threads of the framework do is below it. An incoming ``traceparent``
-    is gone on with. Headers, queries and bodies are not recorded.
+    is gone on with. Headers, queries and bodies are not recorded. When the server shuts down, what
+    all tracers have is delivered: some servers end by a signal then, which asks nobody.
 
     Args:
         app: The application.
@@ -38,6 +42,9 @@ class TraceMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve what came in."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, _flushing(send))
+            return
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
@@ -53,6 +60,19 @@ class TraceMiddleware:
 
     def _span(self, name: str) -> Span:
         return span(name) if self._tracer is None else self._tracer.span(name)
+
+
+def _flushing(send: Send) -> Send:
+    """Deliver what there is before the server hears that the application is done."""
+
+    async def sent(message: Message) -> None:
+        if message["type"].startswith("lifespan.shutdown."):
+            from anyio import to_thread
+
+            await to_thread.run_sync(shielded(flush_all), _SHUTDOWN_S)
+        await send(message)
+
+    return sent
 
 
 def _headers(scope: Scope) -> Iterable[tuple[bytes, bytes]]:

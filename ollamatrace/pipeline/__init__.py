@@ -3,7 +3,9 @@
 from ollamatrace.pipeline.channel import Broken, Channel, Denied, Refused, Unavailable
 from ollamatrace.pipeline.pipeline import Pipeline
 from ollamatrace.pipeline.report import FlushReport
+from ollamatrace.pipeline.sigterm import flush_on_sigterm
 from ollamatrace.pipeline.sink import Queued, Sink
+from ollamatrace.pipeline.worker import flush_all
 
 __all__ = [
     "Broken",
@@ -15,4 +17,6 @@ __all__ = [
     "Refused",
     "Sink",
     "Unavailable",
+    "flush_all",
+    "flush_on_sigterm",
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from ollamatrace import guard
 from ollamatrace.errors import ConfigError
 from ollamatrace.pipeline.channel import Channel
+from ollamatrace.pipeline.green import warn_if_green
 from ollamatrace.pipeline.lane import Lane
 from ollamatrace.pipeline.ledger import Account, Batch, Ledger
 from ollamatrace.pipeline.queue import SpanQueue
@@ -63,6 +64,8 @@ class Pipeline:
         """Nothing has been put yet."""
         self._begun = False
         """It has been pumped: its lanes know what earlier processes left for them."""
+        self._hurried = 0
+        """How often all that is here was tried at once."""
         self.behind = False
         """The last pump left something: the next is due at once."""
         self._ledger = Ledger([one.url for one in destinations], self._queue.release)
@@ -76,6 +79,7 @@ class Pipeline:
         """What became of its spans is in the file of accounts."""
         self.retired = False
         """No tracer holds it any more: the worker lets it go when it is empty."""
+        warn_if_green(on_warning)
         worker.add(self)
 
     def _lane(
@@ -140,12 +144,18 @@ class Pipeline:
         if patience is None:
             for lane in self._lanes:
                 lane.forgive()
+        hurried = self._hurried
         done = self._begun and self._settled(target)
         if not done and not worker.is_me() and worker.wake(self, "flush"):
             with self._arrived:
                 self._arrived.wait_for(
+                    # What was down a while ago is tried once more before it is given up.
                     lambda: (
-                        self._begun and (self._settled(target) or self._hopeless(target, patience))
+                        self._begun
+                        and (
+                            self._settled(target)
+                            or (self._hurried > hurried and self._hopeless(target, patience))
+                        )
                     ),
                     max(timeout, 0),
                 )
@@ -215,6 +225,7 @@ class Pipeline:
         and other tracers would wait for ever.
         """
         if not self._pump_lock.acquire(blocking=False):
+            self._hurried += now
             return True  # another thread is at it
         try:
             self._since_pump = 0
@@ -234,6 +245,7 @@ class Pipeline:
                 lane.push(pause, now=now)
             self._begun = True
         finally:
+            self._hurried += now
             self._pump_lock.release()
         self._tell()
         return busy

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
 import sys
@@ -12,6 +11,8 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Literal
 
 from ollamatrace import guard
+from ollamatrace.pipeline.green import threads_are_green
+from ollamatrace.pipeline.leaving import ask_at_exit, ask_in_child
 from ollamatrace.pipeline.pause import Pause
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ _IDLE_AFTER_S: Final = 5.0
 _LONGEST_S: Final = 3600.0
 _EXIT_S: Final = 5.0
 _EXIT_PATIENCE_S: Final = 0.5
-_EXIT_PRIORITY: Final = 0  # after those of the program, which may still end spans
 
 Wake = Literal["begun", "full", "flush"]
 _URGENCY: Final[tuple[Wake, ...]] = ("begun", "full", "flush")
@@ -45,7 +45,7 @@ class Worker:
         """Serve `pipeline` from now on, up to the end of the interpreter."""
         with self._changing:
             if not self._pipelines:
-                self._register_exit()
+                ask_at_exit(self.leave)
             self._pipelines = {*self._pipelines, pipeline}
         self.look_again()  # its delay may be shorter than those of the others
 
@@ -75,7 +75,8 @@ class Worker:
 
     def _start(self) -> bool:
         # A thread that is started when the interpreter is finalized never runs, and `start` waits.
-        if self._at_exit or sys.is_finalizing():
+        # A green one would wait, in the queue, for all that is in the program.
+        if self._at_exit or sys.is_finalizing() or threads_are_green():
             return False
         if not self._starting.acquire(blocking=False):
             return True  # somebody is starting it: the wake finds it
@@ -85,7 +86,13 @@ class Worker:
                 thread.start()
                 self._thread = thread
                 self.idle = False
-        except RuntimeError:  # can't start new thread
+        except RuntimeError as error:
+            if "shutdown" not in str(error):  # from 3.12 on no thread starts then: that is usual
+                guard.warn(
+                    "threads",
+                    f"no thread can be started ({error}): who ends a span stores it, and what is "
+                    "for a server waits for the next program",
+                )
             return False
         finally:
             self._starting.release()
@@ -135,15 +142,19 @@ class Worker:
                 wakes.append(self._wakes.get_nowait())
         return max(wakes, key=_URGENCY.index)
 
-    def _exit(self) -> None:
-        """End what is open, wait while spans arrive, give up on what is down."""
+    def flush(self, timeout: float) -> None:
+        """Wait for at most `timeout` seconds while spans arrive, but not for what is down."""
+        deadline = time.monotonic() + timeout
+        for pipeline in self._pipelines:
+            pipeline.flush(deadline - time.monotonic(), patience=_EXIT_PATIENCE_S)
+
+    def leave(self, timeout: float | None = None) -> None:
+        """End what is open, `flush`, and give up on the rest: the process ends."""
         try:
             for pipeline in self._pipelines:
                 for span in list(pipeline.open.values()):
                     guard.shielded(span.abandon)()
-            deadline = time.monotonic() + _EXIT_S
-            for pipeline in self._pipelines:
-                pipeline.flush(deadline - time.monotonic(), patience=_EXIT_PATIENCE_S)
+            self.flush(_EXIT_S if timeout is None else timeout)
         except KeyboardInterrupt:  # a second Ctrl-C: leave at once
             pass
         finally:
@@ -162,19 +173,8 @@ class Worker:
         self._wakes = SimpleQueue()
         for pipeline in self._pipelines:
             pipeline.forget()
-        if "multiprocessing.util" in sys.modules:
-            # What is registered before the child's own start is cleared there; this comes after.
-            util = sys.modules["multiprocessing.util"]
-            util.register_after_fork(self, Worker._register_exit)
-
-    def _register_exit(self) -> None:
-        atexit.unregister(self._exit)
-        atexit.register(self._exit)
-        process = sys.modules.get("multiprocessing.process")
-        if process is not None and process.parent_process() is not None:
-            # Children of multiprocessing leave by os._exit, which asks nobody but its finalizers.
-            util = sys.modules["multiprocessing.util"]
-            util.Finalize(None, self._exit, exitpriority=_EXIT_PRIORITY)
+        if self._pipelines:
+            ask_in_child(self.leave)
 
 
 def _no_pause() -> None:
@@ -182,6 +182,7 @@ def _no_pause() -> None:
 
 
 worker: Final = Worker()
+flush_all: Final = worker.flush
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=worker.after_fork)

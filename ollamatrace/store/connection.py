@@ -29,6 +29,7 @@ def explained(path: Path, doing: str) -> Generator[None]:
     Raises:
         ConfigError: the file is not an SQLite database.
         ValueError: what was to be written has a form that no record has.
+        StoreBusyError: another process is writing it.
         StoreError: anything else that went wrong.
     """
     try:

@@ -8,6 +8,7 @@ parent closes the file. Therefore stores close their file before a fork and open
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -19,6 +20,8 @@ _holds: Final[weakref.WeakKeyDictionary[Any, Callable[[Any], _Release]]] = (
     weakref.WeakKeyDictionary()
 )
 _releases: Final[list[_Release]] = []
+_forking: Final = threading.RLock()
+"""Two threads fork one after the other: each closes the files for itself."""
 
 
 def before_fork(owner: _T, hold: Callable[[_T], _Release]) -> None:
@@ -26,10 +29,12 @@ def before_fork(owner: _T, hold: Callable[[_T], _Release]) -> None:
 
     What it returns is called after the fork, in the parent and in the child.
     """
-    _holds[owner] = hold
+    with _forking:
+        _holds[owner] = hold
 
 
 def _before() -> None:
+    _forking.acquire()
     for owner, hold in list(_holds.items()):
         _releases.append(hold(owner))
 
@@ -37,6 +42,7 @@ def _before() -> None:
 def _after() -> None:
     while _releases:
         _releases.pop()()
+    _forking.release()
 
 
 if hasattr(os, "register_at_fork"):

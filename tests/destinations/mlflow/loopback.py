@@ -17,7 +17,7 @@ MISSING = {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "it is not there"
 class Loopback:
     """Keeps what comes; `answer` says what is answered instead, once for each call."""
 
-    def __init__(self, version="3.17.2", artifacts="mlflow-artifacts:/{}", tls=None):
+    def __init__(self, version="3.17.2", artifacts="mlflow-artifacts:/{}", tls=None, port=0):
         self.version = version
         self.artifacts = artifacts
         self.experiments = {"0": {"experiment_id": "0", "name": "Default"}}
@@ -28,7 +28,7 @@ class Loopback:
         self.page_size = None
         self._answers = {}
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
         self._server.handle_error = lambda *_: None  # a client that went away
         if tls is not None:

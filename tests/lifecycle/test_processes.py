@@ -7,10 +7,7 @@ import subprocess
 import sys
 import threading
 
-import pytest
-
 from ollamatrace import Tracer, set_default, span, sync
-from ollamatrace.store import Store
 
 DEADLINE_S = 60
 FULL = (
@@ -25,47 +22,6 @@ def run(code, *arguments):
         text=True,
         timeout=DEADLINE_S,
     )
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_children_of_multiprocessing_keep_their_spans(method, tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(f"""
-import multiprocessing, sys
-from ollamatrace import Tracer, set_default, span
-
-SERVER = "sqlite:///" + sys.argv[1]
-
-def with_its_own(n):
-    with Tracer(SERVER).span(f"own {{n}}"):
-        pass
-
-def with_what_is_there(n):
-    set_default(Tracer(SERVER))
-    with span(f"default {{n}}"):
-        pass
-
-if __name__ == "__main__":
-    with Tracer(SERVER).span("parent"):
-        pass
-    context = multiprocessing.get_context("{method}")
-    for work in (with_its_own, with_what_is_there):
-        children = [context.Process(target=work, args=(n,)) for n in range(3)]
-        for child in children:
-            child.start()
-        for child in children:
-            child.join()
-            assert child.exitcode == 0
-""")
-    done = subprocess.run(
-        [sys.executable, script, tmp_path / "x.db"],
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_S,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    names = {one.name for trace in Store(tmp_path / "x.db").search() for one in trace.spans}
-    assert names == {"parent", *(f"{kind} {n}" for kind in ("own", "default") for n in range(3))}
 
 
 def test_reading_in_a_child_while_another_thread_of_the_parent_reads(tmp_path):
