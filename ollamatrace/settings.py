@@ -159,6 +159,60 @@ class Access:
         )
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Otlp:
+    """What the environment tells all exporters of OpenTelemetry; read only for `otlp` servers.
+
+    See https://opentelemetry.io/docs/specs/otel/protocol/exporter/. All are as they stand there.
+
+    Attributes:
+        endpoint: The server, to which the path of traces is added.
+        traces_endpoint: The address for traces, as it is.
+        headers: ``key=value,key=value``.
+        protocol: ``http/protobuf``, ``http/json`` or ``grpc``.
+        compression: ``gzip`` or ``none``.
+        timeout: How long the server may take, in milliseconds.
+        certificate: A file of the authorities that the server's certificate may be of.
+        client_certificate: A file with the client's own certificate.
+        client_key: A file with its key.
+        service_name: The name of the program.
+        resource_attributes: ``key=value,key=value``.
+    """
+
+    endpoint: str | None = None
+    traces_endpoint: str | None = None
+    headers: str | None = None
+    protocol: str | None = None
+    compression: str | None = None
+    timeout: str | None = None
+    certificate: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+    service_name: str | None = None
+    resource_attributes: str | None = None
+
+    @classmethod
+    def read(cls) -> Otlp:
+        """Read the variables; those for traces alone beat those for everything."""
+        return cls(
+            endpoint=_text("OTEL_EXPORTER_OTLP_ENDPOINT"),
+            traces_endpoint=_text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+            headers=_of_traces("OTEL_EXPORTER_OTLP_HEADERS"),
+            protocol=_of_traces("OTEL_EXPORTER_OTLP_PROTOCOL"),
+            compression=_of_traces("OTEL_EXPORTER_OTLP_COMPRESSION"),
+            timeout=_of_traces("OTEL_EXPORTER_OTLP_TIMEOUT"),
+            certificate=_of_traces("OTEL_EXPORTER_OTLP_CERTIFICATE"),
+            client_certificate=_of_traces("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
+            client_key=_of_traces("OTEL_EXPORTER_OTLP_CLIENT_KEY"),
+            service_name=_text("OTEL_SERVICE_NAME"),
+            resource_attributes=_text("OTEL_RESOURCE_ATTRIBUTES"),
+        )
+
+
+def _of_traces(name: str) -> str | None:
+    return _text(name.replace("_OTLP_", "_OTLP_TRACES_")) or _text(name)
+
+
 def _credentials_file() -> tuple[str | None, str | None]:
     """User name and password from the file that MLflow's own client reads."""
     from configparser import ConfigParser, Error

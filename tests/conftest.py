@@ -26,7 +26,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(autouse=True)
 def clean(monkeypatch, tmp_path):
     for name in os.environ:
-        if name.startswith(("OLLAMATRACE_", "MLFLOW_", "OPENAI_", "OLLAMA_")):
+        if name.startswith(("OLLAMATRACE_", "MLFLOW_", "OPENAI_", "OLLAMA_", "OTEL_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("OLLAMATRACE_STRICT", "1")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))

@@ -26,8 +26,8 @@ def test_every_setting_is_named(kind):
 
 def test_every_environment_variable_is_named():
     source = Path(settings.__file__).read_text("utf-8")
-    names = set(re.findall(r'"((?:OLLAMATRACE|MLFLOW)_[A-Z_]+)"', source))
-    assert len(names) >= 6
+    names = set(re.findall(r'"((?:OLLAMATRACE|MLFLOW|OTEL)_[A-Z_]+)"', source))
+    assert len(names) >= 24
     assert all(name in TEXT for name in names)
 
 

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from ollamatrace import ConfigError, Delivery, Tracer, span
-from ollamatrace.settings import Access, Environment, without_credentials
+from ollamatrace.settings import Access, Environment, Otlp, without_credentials
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +107,36 @@ def test_a_file_that_says_nothing_is_passed_over(home, text):
     assert Access.read() == Access()
 
 
+OTLP = {
+    "endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "traces_endpoint": "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "headers": "OTEL_EXPORTER_OTLP_HEADERS",
+    "protocol": "OTEL_EXPORTER_OTLP_PROTOCOL",
+    "compression": "OTEL_EXPORTER_OTLP_COMPRESSION",
+    "timeout": "OTEL_EXPORTER_OTLP_TIMEOUT",
+    "certificate": "OTEL_EXPORTER_OTLP_CERTIFICATE",
+    "client_certificate": "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+    "client_key": "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+    "service_name": "OTEL_SERVICE_NAME",
+    "resource_attributes": "OTEL_RESOURCE_ATTRIBUTES",
+}
+
+
+def test_what_the_environment_says_of_otlp(monkeypatch):
+    assert Otlp.read() == Otlp()
+    for field, name in OTLP.items():
+        monkeypatch.setenv(name, f" SECRET {field} ")
+    assert Otlp.read() == Otlp(**{field: f"SECRET {field}" for field in OTLP})
+    assert "SECRET" not in repr(Otlp.read())
+
+
+@pytest.mark.parametrize("field", list(OTLP)[2:9])
+def test_what_is_said_of_traces_alone_counts(field, monkeypatch):
+    monkeypatch.setenv(OTLP[field], "all")
+    monkeypatch.setenv(OTLP[field].replace("_OTLP_", "_OTLP_TRACES_"), "traces")
+    assert getattr(Otlp.read(), field) == "traces"
+
+
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
@@ -127,7 +157,10 @@ SECRETS = [
     "HTTP://u:SECRET@h:x",
     "u:SECRET@h:5000",
     "ftp://u:SECRET@h",
-    "otlp+http://u:SECRET@h",
+    "otlp+http://u:SECRET@h:4317",
+    "otlp+http://u:SECRET@h:x",
+    "otlp+http://h?token=SECRET",
+    "otlp+grpc://u:SECRET@h",
     "http://u:12/SECRET@h:5000",
     "http://u:SE/CRET@h:5000",
 ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ollamatrace import Tracer
-from ollamatrace.destinations import open_destination
+from ollamatrace.destinations import open_again
 from ollamatrace.pipeline import Channel, Sink
 from ollamatrace.pipeline.outbox import Outbox
 from ollamatrace.records import SpanRecord
@@ -63,16 +63,7 @@ class Carrier(Tracer):
     def _open(
         self, server: object, experiment: str | None, *_: object, **__: object
     ) -> list[Sink | Channel]:
-        name = experiment or ""
-        by_id = name[1:] if name.startswith("#") and name[1:].isdecimal() else None
-        return [
-            open_destination(
-                str(server),
-                experiment=None if by_id else name,
-                experiment_id=by_id,
-                delivery=_DELIVERY,
-            )
-        ]
+        return [open_again(str(server), experiment or "", _DELIVERY)]
 
     @property
     def outbox(self) -> Outbox:

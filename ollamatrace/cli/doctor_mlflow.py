@@ -13,11 +13,12 @@ import orjson
 
 from ollamatrace import Tracer
 from ollamatrace.cli.finding import Finding, ok, problem, warning
-from ollamatrace.destinations.mlflow.address import Address
 from ollamatrace.destinations.mlflow.answers import Stranger
 from ollamatrace.destinations.mlflow.api import Api
+from ollamatrace.destinations.mlflow.channel import FORM
 from ollamatrace.destinations.mlflow.infos import TRACES
 from ollamatrace.destinations.mlflow.server import Place, Server
+from ollamatrace.destinations.server_address import Address
 from ollamatrace.errors import ConfigError
 from ollamatrace.pipeline import Denied, Refused, Unavailable
 from ollamatrace.settings import Access, Environment
@@ -35,7 +36,7 @@ def check_mlflow(address: str, environment: Environment, *, send: bool) -> Itera
     """Look at one server, from its name to its experiment; stops at what makes the rest moot."""
     access = Access.read()
     try:
-        api = Api(Address.parse(address), access, _TIMEOUT_S)
+        api = Api(Address.parse(address, FORM), access, _TIMEOUT_S)
     except ConfigError as error:
         yield problem("address", str(error))
         return

@@ -13,9 +13,9 @@ from ollamatrace.cli import safe, screen
 from ollamatrace.cli.carrier import Carrier, Stored, Tell
 from ollamatrace.cli.commands import open_store
 from ollamatrace.cli.progress import progress
-from ollamatrace.destinations.mlflow.address import Address
+from ollamatrace.destinations import open_destination
 from ollamatrace.errors import ConfigError
-from ollamatrace.settings import Environment, default_spool
+from ollamatrace.settings import Delivery, Environment, default_spool
 from ollamatrace.spool.waiting import Waiting, look, look_at
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _BATCH_SPANS: Final = 256
 _BATCH_BYTES: Final = 4 * 1024 * 1024
-_HTTP: Final = ("http://", "https://")
+_SERVERS: Final = ("http://", "https://", "otlp")
 
 
 @dataclass(slots=True)
@@ -56,8 +56,10 @@ def forward(where: str | None, server: str | None, timeout: float, *, as_json: b
         OllamatraceError: an option that cannot work, or a store that cannot be read.
     """
     screen.keep_warnings()
-    if server is not None and not server.lower().startswith(_HTTP):
-        raise ConfigError("--server takes the address of an MLflow server: http://host:port")
+    if server is not None and not server.lower().startswith(_SERVERS):
+        raise ConfigError(
+            "--server takes the address of a server: http://host:port, otlp+http://host:port"
+        )
     if where is None:
         outcomes = _spool(server, timeout)
     elif server is None:
@@ -75,7 +77,7 @@ def forward(where: str | None, server: str | None, timeout: float, *, as_json: b
 def _spool(server: str | None, timeout: float) -> list[Outcome]:
     """Send what ended programs left for each destination, one after the other."""
     known = _addresses(server)
-    wanted = None if server is None else Address.parse(server).url
+    wanted = None if server is None else _url(server)
     outcomes: list[Outcome] = []
     away: dict[str, str] = {}
     for waiting in look(default_spool()):
@@ -125,20 +127,20 @@ def _why(carrier: Carrier, *, waiting: int, timeout: float) -> str | None:
 
 def _store(where: str, server: str, timeout: float) -> list[Outcome]:
     """Send the traces of a store, each span to the experiment that it belongs to."""
-    address = Address.parse(server)
+    url = _url(server)
     outcomes: list[Outcome] = []
     away: str | None = None
     with open_store(where) as store:
         if not store.path.exists():
             raise ConfigError(f"there is no store {store.path}")
         for experiment, spans in store.experiments().items():
-            outcome = Outcome(address.url, experiment, waiting=spans, reason=away)
+            outcome = Outcome(url, experiment, waiting=spans, reason=away)
             outcomes.append(outcome)
             if away is not None:
                 continue
-            carrier = Carrier(_addresses(server)[address.url], experiment)
+            carrier = Carrier(_addresses(server)[url], experiment)
             try:
-                with progress(f"{address.url} {experiment}", spans, "spans") as tell:
+                with progress(f"{url} {experiment}", spans, "spans") as tell:
                     scan = store.scan(experiment=experiment, whole=False)
                     _pour(scan, carrier, timeout, tell)
                 report = carrier.stats()
@@ -169,16 +171,22 @@ def _pour(scan: Scan, carrier: Carrier, timeout: float, tell: Tell) -> None:
     carrier.bring(timeout)
 
 
+def _url(server: str) -> str:
+    """The address without credentials, as files in the spool have it."""
+    destination = open_destination(server, experiment=None, experiment_id=None, delivery=Delivery())
+    return destination.url
+
+
 def _addresses(server: str | None) -> dict[str, str]:
     """The addresses with the credentials in them, by the ones without."""
     given = [one for one in (Environment.read().server, server) if one is not None]
-    return {Address.parse(one).url: one for one in given if one.lower().startswith(_HTTP)}
+    return {_url(one): one for one in given if one.lower().startswith(_SERVERS)}
 
 
 def _nothing(where: str | None, server: str | None) -> str:
     if where is not None:
         return f"No spans in {where}."
-    to = "" if server is None else f" for {Address.parse(server).url}"
+    to = "" if server is None else f" for {_url(server)}"
     return f"Nothing waits{to} in {default_spool()}."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,13 +11,14 @@ from ollamatrace.destinations.console import Console
 from ollamatrace.destinations.embedded import Embedded
 from ollamatrace.errors import ConfigError
 from ollamatrace.pipeline import Channel, Sink
-from ollamatrace.settings import Access, Delivery, default_store, without_credentials
+from ollamatrace.settings import Access, Delivery, Otlp, default_store, without_credentials
 
 SQLITE: Final = "sqlite:///"
 _DEFAULT_EXPERIMENT: Final = "Default"
 _KNOWN: Final = (
-    "`http://…` or `https://…` for an MLflow server, `sqlite:///path/to/file.db`, `console:`, or "
-    "nothing for the embedded store"
+    "`http://…` or `https://…` for an MLflow server, `otlp+http://…`, `otlp+https://…` or `otlp:` "
+    "for one of OpenTelemetry, `sqlite:///path/to/file.db`, `console:`, or nothing for the "
+    "embedded store"
 )
 
 
@@ -54,10 +56,39 @@ def open_destination(
 
         filed = None if experiment is not None else experiment_id
         return MlflowChannel(server, name, filed, delivery, Access.read())
+    if server.lower().startswith(("otlp:", "otlp+http://", "otlp+https://")):
+        from ollamatrace.destinations.otlp import OtlpChannel
+
+        return OtlpChannel(server, name, delivery, Otlp.read())
     shown = without_credentials(server)
-    if server.startswith("otlp"):
-        raise ConfigError(f"server={shown!r}: this version has no OTLP destination; use {_KNOWN}")
+    if server.lower().startswith("otlp+grpc:"):
+        raise ConfigError(
+            f"server={shown!r}: ollamatrace does not speak gRPC; use the port of HTTP, as in "
+            "`otlp+http://localhost:4318`"
+        )
     raise ConfigError(f"server={shown!r} is no address that ollamatrace knows; use {_KNOWN}")
+
+
+def open_again(url: str, filed: str, delivery: Delivery) -> Sink | Channel:
+    """The destination of what waits in a spool.
+
+    Args:
+        url: The server's address; with the credentials that its `Channel.url` is without.
+        filed: The `Channel.experiment` of what waits.
+        delivery: How spans are sent.
+
+    Raises:
+        ConfigError: the address is none, or a credential none that can be sent.
+    """
+    if url.lower().startswith("otlp"):
+        from ollamatrace.destinations.otlp import OtlpChannel
+
+        service, _, experiment = filed.partition("/")
+        return OtlpChannel(url, experiment, delivery, replace(Otlp.read(), service_name=service))
+    by_id = filed[1:] if filed.startswith("#") and filed[1:].isdecimal() else None
+    return open_destination(
+        url, experiment=None if by_id else filed, experiment_id=by_id, delivery=delivery
+    )
 
 
 def store_path(server: str) -> Path:

@@ -101,7 +101,7 @@ def test_experiment_alone_has_the_environments_server(client, monkeypatch, tmp_p
     assert "env.db" in repr(tracer_of(TracedClient(client, experiment="mine")))
 
 
-@pytest.mark.parametrize("server", ["otlp+http://localhost:4318", "postgres://x", "traces.db", ""])
+@pytest.mark.parametrize("server", ["otlp+grpc://localhost:4317", "postgres://x", "traces.db", ""])
 def test_an_environment_that_cannot_work_loses_nothing(server, client, monkeypatch, caplog):
     monkeypatch.setenv("OLLAMATRACE_SERVER", server)
     traced = TracedClient(client)
@@ -140,7 +140,10 @@ def test_a_tracking_uri_that_is_no_server_is_passed_over(client, monkeypatch, ca
         ("localhost:5000", "sqlite:///"),
         ("traces.db", "sqlite:///"),
         ("http://", "http://host:port"),
-        ("otlp+http://localhost:4318", "no OTLP"),
+        ("otlp+grpc://localhost:4317", r"otlp\+http://localhost:4318"),
+        ("otlp+http://localhost:4317", r"otlp\+http://localhost:4318"),
+        ("otlp+ftp://localhost:4318", r"otlp\+http://…"),
+        ("otlp+http://", r"reads `otlp\+http://"),
         ("sqlite:///", "sqlite:///traces.db"),
         ("sqlite:///:memory:", "sqlite:///traces.db"),
         ("sqlite:////tmp", "folder"),

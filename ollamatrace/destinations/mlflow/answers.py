@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import orjson
 
 from ollamatrace.destinations import http
+from ollamatrace.destinations.answer import PASSING, one_line, retry_after
 from ollamatrace.pipeline import Broken, Denied, Refused, Unavailable
 from ollamatrace.records.shapes import as_dict
 
@@ -18,11 +17,9 @@ OLDEST: Final = (3, 12)
 _LOGIN: Final = (
     "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 )
-_SHOWN: Final = 200
 _NOT_FOUND: Final = 404
 _FAILED: Final = 500
 _REFUSALS: Final = frozenset({400, 409, 413, 414, 422, 431})
-_PASSING: Final = frozenset({408, 425, 429})
 
 
 class Missing(Denied):
@@ -57,8 +54,8 @@ def failure(
     text = f"{url} answers {status}" + (f" ({said})" if said else "")
     if code == "FEATURE_DISABLED":
         return Denied(f"{text}: the server has no workspaces; unset MLFLOW_WORKSPACE")
-    if status in _PASSING:
-        return Unavailable(text, _retry_after(response))
+    if status in PASSING:
+        return Unavailable(text, retry_after(response))
     if status == 501:  # noqa: PLR2004
         return Denied(
             f"{text}: the server keeps traces in files; "
@@ -66,7 +63,7 @@ def failure(
         )
     if status >= _FAILED:
         kind = Broken if status == _FAILED else Unavailable
-        return kind(text, _retry_after(response))
+        return kind(text, retry_after(response))
     if status in _REFUSALS:
         return _refusal(code, said, text)
     return _denial(status, code, said, text, logged_in=logged_in)
@@ -111,27 +108,8 @@ def _told(body: bytes) -> tuple[str, str]:
         told: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
         text = body.decode("utf-8", "replace").strip()
-        return "", "" if text.startswith("<") else _line(text)
+        return "", "" if text.startswith("<") else one_line(text)
     fields = as_dict(told)
     said = fields.get("message") or fields.get("detail") or ""
     text = said if isinstance(said, str) else orjson.dumps(said).decode()
-    return str(fields.get("error_code", "")), _line(text)
-
-
-def _line(text: str) -> str:
-    line = " ".join(text.split()).rstrip(".")
-    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
-
-
-def _retry_after(response: http.Response) -> float | None:
-    """``Retry-After`` in seconds: it holds a number of them, or a date."""
-    value = response.headers.get("retry-after", "").strip()
-    if value.isdecimal() and value.isascii():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.UTC)
-    return max(0.0, (moment - dt.datetime.now(dt.UTC)).total_seconds())
+    return str(fields.get("error_code", "")), one_line(text)

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from ollamatrace import guard
 from ollamatrace.destinations.backend import Query
-from ollamatrace.destinations.mlflow.address import Address
 from ollamatrace.destinations.mlflow.answers import Missing, Stranger
 from ollamatrace.destinations.mlflow.api import Api
 from ollamatrace.destinations.mlflow.backend import MlflowBackend
@@ -18,10 +17,12 @@ from ollamatrace.destinations.mlflow.infos import Infos
 from ollamatrace.destinations.mlflow.server import Place, Server
 from ollamatrace.destinations.mlflow.source import source
 from ollamatrace.destinations.mlflow.spans import encode
+from ollamatrace.destinations.server_address import Address
 from ollamatrace.pipeline import Denied, Refused, Unavailable
 from ollamatrace.records import Record, SpanRecord, Trace, TraceUpdate
 from ollamatrace.settings import Access, Delivery
 
+FORM: Final = "an MLflow server reads `http://host:port`"
 _SERVED: Final = "mlflow-artifacts:"
 """How the place of an experiment's files begins if they can be brought there over HTTP."""
 _FILES: Final = "/api/2.0/mlflow-artifacts/artifacts"
@@ -49,7 +50,7 @@ class MlflowChannel:
         delivery: Delivery,
         access: Access,
     ) -> None:
-        self._api = Api(Address.parse(server), access, delivery.timeout_s)
+        self._api = Api(Address.parse(server, FORM), access, delivery.timeout_s)
         self._server = Server(self._api, experiment, experiment_id)
         self._infos = Infos(self._api)
         self._backend = MlflowBackend(self._api, self._server)

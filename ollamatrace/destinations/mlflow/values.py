@@ -15,16 +15,13 @@ import functools
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
 
-from ollamatrace.records.shapes import is_dict, is_list
+from ollamatrace.destinations.pieces import is_large, pieces
 
-LARGE: Final = 32 * 1024
-"""Characters above which a value is serialised in pieces: one step would hold the GIL."""
-_SLICE: Final = 16 * 1024
 _BEGINS_JSON: Final = frozenset('"[{ \t\n\r')
 _INT64: Final = 2**63
 _SHORT: Final = 128
@@ -98,26 +95,6 @@ def _short_pair(key: str, value: str) -> str:
     return f'{{"key":{quoted(key)},"value":{{"stringValue":{quoted(text)}}}}}'
 
 
-def is_large(value: Any) -> bool:
-    """Whether the JSON of a plain value is longer than one step may take, by a rough count."""
-    size = 0
-    nodes = [value]
-    for node in nodes:
-        size += 4
-        if isinstance(node, str):
-            size += len(node)
-        elif is_dict(node):
-            nodes.extend(node.values())
-            size += 8 * len(node)
-        elif is_list(node):
-            if len(node) > LARGE:
-                return True
-            nodes.extend(node)
-        if size > LARGE:
-            return True
-    return False
-
-
 def _raw(value: Any) -> str:
     if value is None:
         return ""
@@ -135,30 +112,7 @@ def _raw(value: Any) -> str:
 def _large_text(value: Any, pause: Callable[[], None]) -> str:
     """The JSON text of `value` as a JSON string."""
     escaped: list[str] = []
-    for piece in _pieces(value):
+    for piece in pieces(value, json_text):
         escaped.append(quoted(piece)[1:-1])
         pause()
     return '"' + "".join(escaped) + '"'
-
-
-def _pieces(value: Any) -> Iterator[str]:
-    """The JSON text of `value` in pieces."""
-    if isinstance(value, str) and len(value) > _SLICE:
-        yield '"'
-        for start in range(0, len(value), _SLICE):
-            yield json_text(value[start : start + _SLICE])[1:-1]
-        yield '"'
-    elif is_dict(value) and is_large(value):
-        yield "{"
-        for index, (key, item) in enumerate(value.items()):
-            yield (", " if index else "") + json_text(key) + ": "
-            yield from _pieces(item)
-        yield "}"
-    elif is_list(value) and is_large(value):
-        yield "["
-        for index, item in enumerate(value):
-            yield ", " if index else ""
-            yield from _pieces(item)
-        yield "]"
-    else:
-        yield json_text(value)

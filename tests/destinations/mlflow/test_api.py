@@ -10,15 +10,17 @@ from email.utils import format_datetime
 import httpx
 import pytest
 
-from ollamatrace.destinations.mlflow import api as api_module
-from ollamatrace.destinations.mlflow.address import Address
+from ollamatrace.destinations import exchange
+from ollamatrace.destinations.connection import open_transport, timeouts
 from ollamatrace.destinations.mlflow.api import Api
-from ollamatrace.destinations.mlflow.connection import open_transport, timeouts
+from ollamatrace.destinations.mlflow.login import trust
+from ollamatrace.destinations.server_address import Address
 from ollamatrace.errors import ConfigError
 from ollamatrace.pipeline import Denied, Refused, Unavailable
 from ollamatrace.settings import Access
 
 TOKEN = "t"  # noqa: S105
+FORM = "a server reads `http://host`"
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def api(mlflow):
     made = []
 
     def make(server=None, timeout_s=5.0, **access):
-        address = Address.parse(server or mlflow.url)
+        address = Address.parse(server or mlflow.url, FORM)
         made.append(Api(address, Access(**access), timeout_s))
         return made[-1]
 
@@ -47,13 +49,13 @@ def api(mlflow):
     ],
 )
 def test_an_address_is_shown_without_what_does_not_belong_to_it(server, url):
-    assert Address.parse(server).url == url
+    assert Address.parse(server, FORM).url == url
 
 
 @pytest.mark.parametrize("server", ["http://", "http://:s3cret@", "http://u:s3cret@h:port"])
 def test_what_is_no_address_is_a_config_error_without_secrets(server):
-    with pytest.raises(ConfigError) as caught:
-        Address.parse(server)
+    with pytest.raises(ConfigError, match="the address of a server reads") as caught:
+        Address.parse(server, FORM)
     assert "s3cret" not in str(caught.value)
 
 
@@ -166,8 +168,8 @@ def test_the_answer_to_spans_is_not_read(mlflow, api):
 
 
 def test_too_much_is_not_read(mlflow, api, monkeypatch):
-    monkeypatch.setattr(api_module, "_MAX_BODY", 1000)
-    monkeypatch.setattr(api_module, "_MAX_ERROR", 1000)
+    monkeypatch.setattr(exchange, "_MAX_BODY", 1000)
+    monkeypatch.setattr(exchange, "_MAX_ERROR", 1000)
     mlflow.answer("/x", (200, "1" * 500_000), (503, "x" * 500_000))
     with pytest.raises(Refused, match="more than 1,000 bytes"):
         api().get("/x")
@@ -285,7 +287,7 @@ def test_a_proxy_of_an_unknown_kind_is_denied(monkeypatch):
     monkeypatch.setenv("http_proxy", "carrier://pigeon")
     monkeypatch.delenv("no_proxy", raising=False)
     with pytest.raises(Denied, match="proxy"):
-        open_transport(Address.parse("http://tracking.invalid"), Access())
+        open_transport(Address.parse("http://tracking.invalid", FORM), trust(Access()))
 
 
 def test_connecting_is_given_less_time_than_answering():
@@ -312,7 +314,7 @@ def test_the_head_of_an_answer_is_acknowledged_at_once(mlflow, api):
         return httpx.Response(200, text="x", extensions={"network_stream": Connection()})
 
     one = api()
-    one._transport = Transport(answer)
+    one._exchange._transport = Transport(answer)
     assert one.text("/x") == "x"
     assert told == [(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)]
 

@@ -259,7 +259,7 @@ def test_after_close_and_abandon_it_connects_again(mlflow, open_channel):
     channel.send([span(2)], no_pause)
     first, second = mlflow.calls(SPANS)
     assert first["connection"] != second["connection"]
-    transport = channel._api._transport
+    transport = channel._api._exchange._transport
     channel.abandon()
     channel.send([span(3)], no_pause)
     assert mlflow.calls(SPANS)[2]["connection"] != second["connection"]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import base64
 import ssl
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
 
 from ollamatrace.destinations import http
-from ollamatrace.destinations.mlflow.address import Address
+from ollamatrace.destinations.server_address import Address
 from ollamatrace.errors import ConfigError
 from ollamatrace.pipeline import Denied
-from ollamatrace.settings import Access
 
 CONNECT_S: Final = 5.0
 """How long connecting may take, unless answers are to come faster than that."""
@@ -22,28 +22,50 @@ _IDLE_S: Final = 4.0
 _CONNECTIONS: Final = 8
 
 
-def headers(address: Address, access: Access) -> dict[str, str]:
-    """What every request carries.
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """By which certificates a server and we know each other.
 
-    Raises:
-        ConfigError: a token or a workspace that no header can carry.
+    Attributes:
+        authorities: A file or folder of the authorities that the server's may be of.
+        authorities_by: The setting that names it.
+        own: A file with the client's own certificate, and its key if `own_key` is ``None``.
+        own_key: A file with the key.
+        own_by: The setting that names them.
+        is_blind: The server's certificate is not checked.
     """
-    fixed = {
+
+    authorities: str | None
+    authorities_by: str
+    own: str | None
+    own_by: str
+    own_key: str | None = None
+    is_blind: bool = False
+
+
+def standing_headers() -> dict[str, str]:
+    """What every request carries, whatever the server."""
+    return {
         "user-agent": f"ollamatrace/{version('ollamatrace')}",
         "accept": "*/*",
         "accept-encoding": "gzip, deflate",
     }
-    if address.username is not None:
-        fixed["authorization"] = _basic(address.username, address.password)
-    elif access.username is not None:
-        fixed["authorization"] = _basic(access.username, access.password or "")
-    elif access.token is not None:
-        _check("MLFLOW_TRACKING_TOKEN", access.token)
-        fixed["authorization"] = f"Bearer {access.token}"
-    if access.workspace is not None:
-        _check("MLFLOW_WORKSPACE", access.workspace)
-        fixed["x-mlflow-workspace"] = access.workspace
-    return fixed
+
+
+def basic(username: str, password: str) -> str:
+    """The value of ``Authorization`` for a user and a password."""
+    known = f"{username}:{password}".encode("utf-8", "surrogateescape")
+    return "Basic " + base64.b64encode(known).decode("ascii")
+
+
+def check_header(name: str, value: str) -> None:
+    """Make sure that a header can carry `value`.
+
+    Raises:
+        ConfigError: it cannot; the text has the name of the setting only.
+    """
+    if not (value.isascii() and value.isprintable()):
+        raise ConfigError(f"{name} has characters that no header can carry")
 
 
 def timeouts(timeout_s: float) -> dict[str, float]:
@@ -56,7 +78,7 @@ def timeouts(timeout_s: float) -> dict[str, float]:
     }
 
 
-def open_transport(address: Address, access: Access) -> http.HTTPTransport:
+def open_transport(address: Address, trust: Trust) -> http.HTTPTransport:
     """Connections to one server; none is opened yet.
 
     This is a transport and not a client since `httpx.Client` logs each request as INFO, and
@@ -67,7 +89,7 @@ def open_transport(address: Address, access: Access) -> http.HTTPTransport:
     """
     try:
         return http.HTTPTransport(
-            verify=_tls(address, access),
+            verify=_tls(address, trust),
             proxy=_proxy(address),
             limits=http.Limits(
                 max_connections=_CONNECTIONS,
@@ -77,16 +99,6 @@ def open_transport(address: Address, access: Access) -> http.HTTPTransport:
         )
     except (ImportError, ValueError, http.InvalidURL) as error:  # SOCKS needs a library; typos
         raise Denied(f"{address.url}: the proxy of the environment: {error}") from None
-
-
-def _basic(username: str, password: str) -> str:
-    known = f"{username}:{password}".encode("utf-8", "surrogateescape")
-    return "Basic " + base64.b64encode(known).decode("ascii")
-
-
-def _check(name: str, value: str) -> None:
-    if not (value.isascii() and value.isprintable()):
-        raise ConfigError(f"{name} has characters that no header can carry")
 
 
 def _proxy(address: Address) -> str | None:
@@ -99,12 +111,10 @@ def _proxy(address: Address) -> str | None:
     return proxy if not proxy or "://" in proxy else f"http://{proxy}"
 
 
-def _tls(address: Address, access: Access) -> ssl.SSLContext:
-
+def _tls(address: Address, trust: Trust) -> ssl.SSLContext:
     if not address.url.startswith("https:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused; the usual one takes long to make
-    authorities = access.server_cert_path
-    name = "MLFLOW_TRACKING_SERVER_CERT_PATH"
+    authorities, setting = trust.authorities, trust.authorities_by
     try:
         if authorities is None:
             context = http.create_ssl_context()
@@ -112,12 +122,14 @@ def _tls(address: Address, access: Access) -> ssl.SSLContext:
             context = ssl.create_default_context(capath=authorities)
         else:
             context = ssl.create_default_context(cafile=authorities)
-        if access.insecure_tls:
+        if trust.is_blind:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        if access.client_cert_path is not None:
-            name = "MLFLOW_TRACKING_CLIENT_CERT_PATH"
-            context.load_cert_chain(access.client_cert_path)
+        if trust.own is not None:
+            setting = trust.own_by
+            context.load_cert_chain(trust.own, trust.own_key)
     except OSError as error:  # ssl.SSLError is one
-        raise Denied(f"{address.url}: {name} names a file that cannot be used: {error}") from None
+        raise Denied(
+            f"{address.url}: {setting} names a file that cannot be used: {error}"
+        ) from None
     return context

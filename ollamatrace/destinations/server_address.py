@@ -1,4 +1,4 @@
-"""The address of an MLflow server, taken apart."""
+"""The address of a server, taken apart."""
 
 from __future__ import annotations
 
@@ -30,8 +30,12 @@ class Address:
     is_loopback: bool
 
     @classmethod
-    def parse(cls, server: str) -> Address:
+    def parse(cls, server: str, form: str) -> Address:
         """Take `server` apart. What a browser adds to it (``#/experiments/…``) is left out.
+
+        Args:
+            server: ``http://…`` or ``https://…``.
+            form: How such an address reads, for the one who gave another.
 
         Raises:
             ConfigError: it is no address of a server.
@@ -45,8 +49,7 @@ class Address:
         if not _is_host(host) or "@" in parts.path or parts.scheme not in ("http", "https"):
             # What was given is not repeated: it may hold a password.
             raise ConfigError(
-                "the address of an MLflow server reads `http://host:port`; "
-                "special characters in a password are written as %XX"
+                f"the address of {form}; special characters in a password are written as %XX"
             )
         shown = f"[{host}]" if ":" in host else host
         authority = shown if port is None else f"{shown}:{port}"
