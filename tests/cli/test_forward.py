@@ -10,6 +10,7 @@ from ollamatrace.settings import default_spool
 from ollamatrace.spool.waiting import look
 from tests.cli import programs
 from tests.destinations.mlflow.loopback import Loopback
+from tests.destinations.otlp.collector import Collector, plain
 
 A = "a" * 32
 B = "b" * 32
@@ -204,3 +205,18 @@ def test_errors_are_one_line(run, tmp_path, arguments, said):
     assert (done.returncode, done.stdout) == (1, "")
     [line] = done.stderr.splitlines()
     assert said in line
+
+
+def test_what_waits_for_a_backend_of_opentelemetry_goes_there(run, environ, monkeypatch):
+    """Under the service that left it behind, whatever this one is called."""
+    with Collector() as collector:
+        collector.answer(*[(503,)] * 1000)
+        with monkeypatch.context() as patch:
+            patch.setenv("OTEL_SERVICE_NAME", "shop")
+            programs.leave_behind(collector.url, "team/x")
+        collector._answers.clear()
+        done = run("forward", "--server", collector.url)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "shop/team/x: 3 delivered" in done.stdout
+        resources = [plain(one.resource.attributes) for one in collector.exports[-1].resource_spans]
+        assert [one["service.name"] for one in resources] == ["shop"]
