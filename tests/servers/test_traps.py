@@ -23,8 +23,8 @@ def told():
     return []
 
 
-def test_spans_without_an_experiment_are_taken_and_lost(mlflow_server, experiment):
-    """Which is why none are ever sent so."""
+def test_spans_without_an_experiment_are_lost(mlflow_server, experiment):
+    """With SQLite without a word, which is why none are ever sent so."""
     trace_id = uuid.uuid4().hex
     answer = httpx.post(
         f"{mlflow_server.url}/v1/traces",
@@ -32,7 +32,7 @@ def test_spans_without_an_experiment_are_taken_and_lost(mlflow_server, experimen
         headers={"content-type": "application/json", "x-mlflow-experiment-id": ""},
         trust_env=False,
     )
-    assert answer.status_code == 200
+    assert answer.status_code in {200, 400}
     asked = {"params": {"trace_id": f"tr-{trace_id}"}, "trust_env": False}
     url = f"{mlflow_server.url}/api/3.0/mlflow/traces/get"
     assert httpx.get(url, **asked).status_code == 404
