@@ -37,6 +37,8 @@ def export(
     with open_store(where) as store:
         if not store.path.exists():
             raise ConfigError(f"there is no store {store.path}; --store names another")
+        if output is not None and output.exists() and output.samefile(store.path):
+            raise ConfigError(f"{output} is the store itself; name another file")
         if trace_ids:
             total, traces = _named(store, trace_ids)
         else:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from ollamatrace.errors import ConfigError, StoreBusyError, StoreError
-from ollamatrace.store.schema import migrate, version
+from ollamatrace.store.schema import APPLICATION_ID, MIGRATIONS, migrate, version
 
 _WRITE_WAIT_S: Final = 0.05
 _OPEN_WAIT_S: Final = 1.0
@@ -20,6 +20,8 @@ _READ_WAIT_S: Final = 5.0
 _LOOKS: Final = 4
 _LOOK_AGAIN_S: Final = 0.02
 _CACHE_KIB: Final = 16 * 1024
+_LOG_BYTES: Final = 16 * 1024 * 1024
+"""What stays of a log that grew because somebody read for long: four times what is usual."""
 
 
 @contextlib.contextmanager
@@ -75,6 +77,7 @@ def open_writer(path: Path, wait_s: float = _WRITE_WAIT_S) -> sqlite3.Connection
         connection.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
     except BaseException:
         connection.close()
         raise
@@ -126,11 +129,26 @@ def _refuse_foreign(path: Path) -> None:
             try:
                 version(connection, path)
             except (ConfigError, sqlite3.DatabaseError):
+                if _is_half_written(connection):
+                    return
                 if attempt == _LOOKS - 1:
                     raise
             else:
                 return
         time.sleep(_LOOK_AGAIN_S)
+
+
+def _is_half_written(connection: sqlite3.Connection) -> bool:
+    """Whether it is a store of ours which its log must be read with.
+
+    That is so while the log is copied into the file, and stays so if the process that does it is
+    killed: the first page then counts pages that the file does not have yet.
+    """
+    with contextlib.suppress(sqlite3.DatabaseError):
+        connection.execute("PRAGMA writable_schema = ON")  # else that count is an error
+        if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0]) <= len(MIGRATIONS)
+    return False
 
 
 def _connect(path: Path, query: str, timeout: float) -> sqlite3.Connection:

@@ -12,7 +12,11 @@ from ollamatrace.store.connection import explained, open_reader
 from ollamatrace.store.content import references
 from ollamatrace.store.retention import THERE, Limits, used_bytes
 
-_TRACES: Final = f"SELECT id, end_ns FROM trace WHERE {THERE} ORDER BY end_ns DESC, id DESC"  # noqa: S608  a constant
+# From the spans: a file of the first schema, which reading does not migrate, says it nowhere else.
+_TRACES: Final = f"""
+    SELECT id, (SELECT max(end_ns) FROM span WHERE trace = trace.id) AS last FROM trace
+    WHERE {THERE} AND last IS NOT NULL ORDER BY last DESC, id DESC
+"""  # noqa: S608  a constant
 _SPANS: Final = "SELECT rest, inputs, outputs FROM span WHERE trace = ?"
 _TEXT: Final = "SELECT id, length(body) FROM content WHERE hash = ?"
 _LINK: Final = """
@@ -55,7 +59,7 @@ def estimate(path: Path, limits: Limits, keep: int | None) -> Estimate:
         return Estimate(0, 0)
     scale = used / sizes[-1]
     kept = sum(
-        (end_ns, trace) >= limits.after
+        (max(end_ns, 0), trace) >= limits.after
         and (keep is None or number < keep)
         and size * scale <= limits.max_bytes
         for number, ((trace, end_ns), size) in enumerate(zip(traces, sizes, strict=True))

@@ -97,7 +97,7 @@ def _beyond(connection: sqlite3.Connection, limits: Limits) -> tuple[int | None,
     if row is None:
         return None, False
     trace, end_ns = row
-    if (end_ns, trace) < limits.after:
+    if (max(end_ns, 0), trace) < limits.after:  # a clock may have stood before 1970
         return trace, False
     if used_bytes(connection) > limits.max_bytes:
         return trace, True

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import sqlite3
-from array import array
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Final
 
 from ollamatrace.records import Trace
-from ollamatrace.store.retention import THERE
 from ollamatrace.store.rows import SELECT, read
 
 _TRACES: Final = 64
 """The most traces read in one transaction."""
 _BYTES: Final = 4 * 1024 * 1024
 """How many bytes of them end it earlier."""
+_ID_BYTES: Final = 16
 
 
 class Scan:
     """Some traces of a store, as they were found when it began; read while they are iterated.
 
-    It remembers 8 bytes for each trace. What is deleted meanwhile is passed over.
+    It remembers the 16 bytes of each trace's id, not its row id, which may be used again. What is
+    deleted meanwhile is passed over.
 
     Args:
         reading: Opens the store for one short transaction.
-        traces: The row ids of the traces, in the order in which they are to come.
+        traces: The ids of the traces, 16 bytes each, in the order in which they are to come.
         experiment: Give only the spans that belong to it; ``None``: all.
     """
 
     def __init__(
         self,
         reading: Callable[[], AbstractContextManager[sqlite3.Connection | None]],
-        traces: array[int],
+        traces: bytes | bytearray,
         experiment: str | None,
     ) -> None:
         self._reading = reading
@@ -40,27 +40,30 @@ class Scan:
         self._experiment = experiment
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._ids) // _ID_BYTES
 
     def __iter__(self) -> Iterator[Trace]:
         position = 0
-        while position < len(self._ids):
+        while position < len(self):
             some: list[Trace] = []
             size = 0
             with self._reading() as connection:
                 if connection is None:
                     return
-                while position < len(self._ids) and len(some) < _TRACES and size < _BYTES:
-                    trace = self._read(connection, self._ids[position])
+                while position < len(self) and len(some) < _TRACES and size < _BYTES:
+                    trace = self._read(connection, self._trace_id(position))
                     position += 1
                     if trace is not None:
                         some.append(trace)
                         size += _size(trace)
             yield from some
 
-    def _read(self, connection: sqlite3.Connection, trace: int) -> Trace | None:
-        terms = f"span.trace = ? AND {THERE}"
-        values: list[int | str] = [trace]
+    def _trace_id(self, position: int) -> str:
+        return self._ids[position * _ID_BYTES : (position + 1) * _ID_BYTES].hex()
+
+    def _read(self, connection: sqlite3.Connection, trace_id: str) -> Trace | None:
+        terms = "trace.trace_id = ?"
+        values = [trace_id]
         if self._experiment is not None:
             terms += " AND span.experiment = ?"
             values.append(self._experiment)
@@ -69,7 +72,7 @@ class Scan:
         rows = connection.execute(f"{SELECT} WHERE {terms} ORDER BY {order}", values).fetchall()
         if not rows:
             return None
-        return Trace(rows[0][0], tuple(read(connection, row) for row in rows))
+        return Trace(trace_id, tuple(read(connection, row) for row in rows))
 
 
 def _size(trace: Trace) -> int:

@@ -72,13 +72,16 @@ def _note_uses(connection: sqlite3.Connection) -> None:
     """Note which texts are used by what is there."""
     for query in (
         "SELECT id, rest, inputs, outputs FROM span",
-        "SELECT -link.id, content.body FROM link JOIN content ON content.id = link.content",
+        # Of many links few have a text.
+        """SELECT -link.id, content.body FROM link JOIN content ON content.id = link.content
+            WHERE instr(content.body, CAST('$ollamatrace' AS BLOB))""",
     ):
         for owner, *bodies in connection.execute(query):
             for body in bodies:
-                for _, digest in references(body):
-                    use = "INSERT OR IGNORE INTO use SELECT id, ? FROM content WHERE hash = ?"
-                    connection.execute(use, (owner, digest))
+                for kind, digest in references(body):
+                    if kind != "list":
+                        use = "INSERT OR IGNORE INTO use SELECT id, ? FROM content WHERE hash = ?"
+                        connection.execute(use, (owner, digest))
 
 
 # What it takes to delete traces: which end first, and what only they use.

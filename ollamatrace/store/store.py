@@ -6,7 +6,6 @@ import contextlib
 import sqlite3
 import threading
 import time
-from array import array
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -176,8 +175,9 @@ class Store:
         where = _where(status, model, session, experiment, since_ns, None)
         needle = self._needle(text)
         with self._reading() as connection:
-            found = _found(connection, needle, where, "ASC") if connection else ()
-            ids = array("q", (trace for trace, _ in found))
+            ids = bytearray()
+            for _, trace_id in _found(connection, needle, where, "ASC") if connection else ():
+                ids += bytes.fromhex(trace_id)
         return Scan(self._reading, ids, None if whole else experiment)
 
     def experiments(self) -> dict[str, int]:
@@ -209,10 +209,9 @@ class Store:
             ConfigError: the path is that of another program's file, or of a newer version's.
             StoreError: the file cannot be read.
         """
-        query = (
-            "SELECT trace_id FROM trace WHERE trace_id >= ? AND trace_id < ?"
-            " ORDER BY start_ns DESC, id DESC LIMIT ?"
-        )
+        # Of all traces, by the index of the start: no sorting.
+        term = "trace_id >= ?1 AND trace_id < ?2" if prefix else THERE
+        query = f"SELECT trace_id FROM trace WHERE {term} ORDER BY start_ns DESC, id DESC LIMIT ?3"  # noqa: S608  constants
         end = prefix + "g"  # after every hex digit
         with self._reading() as connection:
             rows = connection.execute(query, (prefix, end, limit)) if connection else ()

@@ -6,10 +6,12 @@ import json
 import stat
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
 from ollamatrace.store import Store
+from ollamatrace.store.maintenance import Maintenance
 
 A = "a" * 32
 B = "b" * 32
@@ -66,6 +68,17 @@ def test_a_file_is_whole_private_and_not_replaced_by_accident(run, path, fill, m
     assert target.read_text() == "precious"
     assert run("export", "--store", path, "-o", target, "--force").returncode == 0
     assert len(target.read_bytes().splitlines()) == 4
+
+
+def test_the_store_itself_is_never_replaced(run, path, fill, make, tmp_path):
+    fill(make.chat(A, 1))
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(path)
+    for output in (path, link):
+        done = run("export", "--store", str(path), "-o", str(output), "--force")
+        assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+        assert "is the store itself" in done.stderr
+    assert Store(path).get(A)
 
 
 def test_what_goes_wrong_leaves_no_file(run, path, fill, make, tmp_path):
@@ -140,6 +153,16 @@ def test_others_write_meanwhile_and_memory_does_not_grow(path, fill, make):
     assert seen == 600
     assert len(store.scan()) == 606
     writer.close()
+
+
+def test_a_trace_in_the_row_of_one_that_was_deleted_meanwhile_is_not_taken_for_it(path, fill, make):
+    fill(*[make.chat(f"{n:032x}", 1, session="mine", start=n) for n in range(3)])
+    store = Store(path)
+    scan = store.scan(session="mine")
+    with closing(Maintenance(path)) as maintenance:
+        assert sum(maintenance.delete([f"{2:032x}"])) == 1
+    fill(make.chat(f"{9:032x}", 1, session="other"))
+    assert [int(trace.trace_id, 16) for trace in scan] == [0, 1]
 
 
 def test_only_the_spans_of_an_experiment(path, fill, make):

@@ -1,6 +1,7 @@
 """The file: whose it is, who may see it, and what happens when it cannot be used."""
 
 import os
+import shutil
 import sqlite3
 import stat
 import tempfile
@@ -161,6 +162,38 @@ def test_a_damaged_file(store):
         store.search()
     with pytest.raises(StoreError, match=r"spans\.db"):
         store.write([span()], experiment="e")
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_log_that_was_copied_into_the_file_in_part_is_read_with_it(tmp_path, call):
+    writer = Store(tmp_path / "live" / "spans.db")
+    writer.write([span(n, outputs="x" * 900) for n in range(200)], experiment="e")
+    killed = tmp_path / "spans.db"
+    for end in ("", "-wal"):  # as `kill -9` leaves them
+        shutil.copy(f"{writer.path}{end}", f"{killed}{end}")
+    writer.close()
+    first_page = writer.path.read_bytes()[:4096]  # the first that is copied
+    with killed.open("r+b") as file:
+        file.write(first_page)
+    assert int.from_bytes(first_page[28:32], "big") * 4096 > killed.stat().st_size
+    store = Store(killed)
+    call(store)
+    store.write([span(300)], experiment="e")
+    assert len(store.get(TRACE).spans) in {200, 201}
+    assert rows(killed, "PRAGMA integrity_check") == [("ok",)]
+    store.close()
+
+
+def test_a_log_that_grew_because_somebody_read_gets_small_again(store):
+    store.write([span(1)], experiment="e")
+    log = store.path.with_name("spans.db-wal")
+    with store._reading():
+        for number in range(2, 12):
+            store.write([span(number, outputs=f"{number}" + "x" * 4_000_000)], experiment="e")
+    assert log.stat().st_size > 40_000_000
+    for number in range(20, 23):
+        store.write([span(number, outputs="y" * 5_000_000)], experiment="e")
+    assert log.stat().st_size < 20_000_000
 
 
 def test_content_that_is_missing(store):

@@ -153,6 +153,14 @@ def test_the_trace_that_ended_first_goes_first(store):
     assert {int(one.trace_id, 16) for one in store.search()} == {1, 2}
 
 
+def test_a_trace_of_a_clock_before_1970_is_not_too_old_where_nothing_is(store):
+    store.write([span(1, trace=1, start_ns=-900, end_ns=-800), span(2, trace=2)], experiment="e")
+    assert estimate(store.path, Limits(), None).traces == 0
+    assert delete(store, 2) == 1
+    assert Keeper(store, 1 << 32, math.inf).step() == 0
+    assert [int(one.trace_id, 16) for one in store.search()] == [1]
+
+
 def test_a_step_is_short_and_a_trace_is_gone_at_once(store):
     messages = [{"role": "user", "content": f"{n} {LONG}"} for n in range(3000)]
     store.write([span(1, inputs={"messages": messages})], experiment="e")
@@ -201,6 +209,20 @@ def test_the_size_is_kept(store, caplog):
     found = [int(one.trace_id, 16) for one in store.search(limit=999)]
     assert found == list(range(599, 599 - len(found), -1))
     assert len(found) > 50
+
+
+def test_the_size_is_kept_where_deleting_is_slower_than_writing(store):
+    keeper = Keeper(store, 2_000_000, math.inf)
+    for batch in range(12):
+        numbers = range(batch * 200, batch * 200 + 200)
+        chats = [[{"n": n, "turn": turn, "c": "w " * 40} for turn in range(10)] for n in numbers]
+        spans = [
+            span(n, trace=n, inputs={"messages": chat})
+            for n, chat in zip(numbers, chats, strict=True)
+        ]
+        store.write(spans, experiment="e")
+        keeper.step()
+        assert store.used_bytes <= 2_000_000
 
 
 def test_the_age_is_kept(store):
@@ -290,21 +312,37 @@ def test_threads_that_delete_and_write_the_same_messages(store):
     assert len(lines(store)) == 25
 
 
-def test_a_file_of_the_first_schema_is_migrated(tmp_path, monkeypatch):
-    path = tmp_path / "old.db"
+def first_schema(path, fresh):
+    """A file of the first schema with what the store `fresh` has."""
     with closing(sqlite3.connect(path)) as old:
         for statement in schema.MIGRATIONS[0]:
             old.execute(statement)
         old.execute("PRAGMA user_version = 1")
-        old.commit()
-    fresh = Store(tmp_path / "fresh.db")
-    spans = [image_chat(1), image_chat(2), *list(conversation(5))[3:]]
-    fresh.write(spans, experiment="e")
-    with closing(sqlite3.connect(path)) as old:
         old.execute("ATTACH ? AS new", (str(fresh.path),))
         for table in ("content", "link", "span", "part"):
             old.execute(f"INSERT INTO {table} SELECT * FROM new.{table}")  # noqa: S608
         old.execute("INSERT INTO trace SELECT id, trace_id, start_ns FROM new.trace")
+        old.commit()
+
+
+def test_a_file_of_the_first_schema_can_be_read_and_estimated_as_it_is(tmp_path, store):
+    store.write([image_chat(n) for n in range(9)], experiment="e")
+    first_schema(tmp_path / "old.db", store)
+    old = Store(tmp_path / "old.db")
+    assert lines(old) == lines(store)
+    assert old.trace_ids("") == store.trace_ids("")
+    assert estimate(old.path, Limits(), 4).traces == 5
+    assert estimate(old.path, Limits(after=(T0 + 12, 0)), None).traces == 2
+    assert rows(old.path, "PRAGMA user_version") == [(1,)]
+
+
+def test_a_file_of_the_first_schema_is_migrated(tmp_path, monkeypatch):
+    path = tmp_path / "old.db"
+    fresh = Store(tmp_path / "fresh.db")
+    spans = [image_chat(1), image_chat(2), *list(conversation(5))[3:]]
+    fresh.write(spans, experiment="e")
+    first_schema(path, fresh)
+    with closing(sqlite3.connect(path)) as old:
         old.execute("INSERT INTO part VALUES (1, 999)")  # of a row that was written again
         old.execute("INSERT INTO content VALUES (999, x'00', x'00')")
         old.commit()
