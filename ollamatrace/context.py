@@ -187,27 +187,28 @@ class attach:  # noqa: N801  used like a function: `with attach(span):`
 
 
 class session:  # noqa: N801  used like a function: `with session("chat-7"):`
-    """Give every span that begins in this block the session (conversation) `id`.
+    """Give every span that begins in this block the session (conversation) `id`; ``None``: none.
 
     Example:
         >>> with session("chat-7"):
         ...     client.chat(...)
     """
 
-    __slots__ = ("_id", "_outer")
+    __slots__ = ("_id", "_outers")
 
-    def __init__(self, id: str) -> None:  # noqa: A002  the word of the field
-        self._id = utf8(id)
-        if len(self._id) > LONGEST_SESSION and not is_disabled():
+    def __init__(self, id: str | None) -> None:  # noqa: A002  the word of the field
+        self._id = None if id is None else utf8(id)
+        if self._id is not None and len(self._id) > LONGEST_SESSION and not is_disabled():
             guard.warn(
                 "session",
                 f"session: an id of {len(self._id)} characters; MLflow keeps the first "
                 f"{LONGEST_SESSION} of them",
             )
-        self._outer: str | None = None
+        self._outers: list[str | None] = []
+        """What was current where it was entered: it may be so again in its own block."""
 
     def __enter__(self) -> Self:
-        self._outer = session_var.get()
+        self._outers.append(session_var.get())
         session_var.set(self._id)
         return self
 
@@ -217,4 +218,6 @@ class session:  # noqa: N801  used like a function: `with session("chat-7"):`
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        session_var.set(self._outer)
+        outer = self._outers.pop() if self._outers else None
+        if session_var.get() is self._id:  # else it is left from another context
+            session_var.set(outer)

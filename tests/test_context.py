@@ -227,3 +227,34 @@ def test_what_is_no_pool_of_threads():
         copy_context_executor(processes)
     with pytest.raises(TypeError, match=r"concurrent\.futures\.Executor"):
         copy_context_executor(threading)
+
+
+def sessions(tracer):
+    return {record.name: record.session for record in tracer.finished()}
+
+
+def test_a_session_in_its_own_block(tracer):
+    chat = session("chat")
+    with chat, chat:
+        work("inside")
+    work("after")
+    assert sessions(tracer) == {"inside": "chat", "after": None}
+
+
+def test_a_session_in_a_generator_that_is_closed_elsewhere(tracer):
+    def steps():
+        with session("of the generator"):
+            yield
+
+    generator = steps()
+    contextvars.copy_context().run(next, generator)
+    with session("here"):
+        generator.close()
+        work("here")
+    assert sessions(tracer) == {"here": "here"}
+
+
+def test_no_session(tracer):
+    with session("chat"), session(None):
+        work("none")
+    assert sessions(tracer) == {"none": None}

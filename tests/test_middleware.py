@@ -8,8 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.applications import Starlette
-from starlette.responses import StreamingResponse
-from starlette.routing import Route
+from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.routing import Mount, Route
 
 from ollamatrace import Tracer, current_span, inject, session, span, trace
 from ollamatrace.middleware import TraceMiddleware
@@ -212,3 +212,14 @@ async def test_without_a_tracer_the_one_that_fits_is_used(tracer):
 
     await TraceMiddleware(app)({"type": "http", "method": "GET", "path": "/"}, None, None)
     assert [record.name for record in tracer.finished()] == ["GET /"]
+
+
+def test_an_application_inside_of_another(tracer):
+    inner = Starlette(routes=[Route("/answer", lambda _request: PlainTextResponse(ANSWER))])
+    outer = Starlette(routes=[Mount("/inner", TraceMiddleware(inner, tracer))])
+    incoming = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    with served(TraceMiddleware(outer, tracer)) as client:
+        assert client.get("/inner/answer", headers=incoming).text == ANSWER
+        until(lambda: not tracer.pipeline.open)
+    below, above = tracer.finished()
+    assert (below.parent_id, above.parent_id) == (above.span_id, "b" * 16)

@@ -146,7 +146,8 @@ def _is_large(value: Any, limit: int) -> bool:  # noqa: C901, PLR0912  one pass,
         elif kind in _SCALARS:
             continue
         elif kind is dict:
-            add(filter(None, node.values()))
+            # Not whether they are true: that is the program's own code.
+            add([one for one in node.values() if one is not None])
         elif kind is list or kind is tuple:
             if _is_vector(node):
                 numbers += len(node)
@@ -155,7 +156,7 @@ def _is_large(value: Any, limit: int) -> bool:  # noqa: C901, PLR0912  one pass,
             else:
                 add(node)
         elif hasattr(kind, "__pydantic_extra__"):
-            add(filter(None, node.__dict__.values()))
+            add([one for one in node.__dict__.values() if one is not None])
             if node.__pydantic_extra__:
                 add(node.__pydantic_extra__.values())
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 from types import FrameType, TracebackType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from ollamatrace import guard
 from ollamatrace.records import Event, utf8
@@ -69,8 +69,12 @@ class Failure:
 def is_cancellation(error: BaseException) -> bool:
     """Whether `error` says that the call was given up, not that it failed.
 
-    asyncio's and trio's cancellation, Ctrl-C, the interpreter's end, and a closed generator.
+    asyncio's and trio's cancellation, Ctrl-C, the interpreter's end, and a closed generator; a
+    group of nothing else, as a nursery raises.
     """
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(map(is_cancellation, group.exceptions))
     if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
         return True
     # By name: importing asyncio takes longer than importing all of ollamatrace.

@@ -16,7 +16,7 @@ from ollamatrace.context import (
     put_back,
     session_var,
 )
-from ollamatrace.guard import shielded
+from ollamatrace.guard import shielded, warn
 from ollamatrace.ids import new_bits, process, span_hex, trace_hex
 from ollamatrace.pipeline import Pipeline
 from ollamatrace.records import (
@@ -45,8 +45,8 @@ class Span:
     """One operation, open from entering the block to leaving it.
 
     Made by `ollamatrace.span` or `Tracer.span`; use it as a context manager, ``with`` or ``async
-    with``. It becomes the parent of what begins inside the block, also in tasks made there. An
-    exception that leaves the block is noted and goes on unchanged.
+    with``, for one block. It becomes the parent of what begins inside the block, also in tasks made
+    there. An exception that leaves the block is noted and goes on unchanged.
     """
 
     __slots__ = (
@@ -179,6 +179,9 @@ class Span:
             self._links.append(ids)
 
     def __enter__(self) -> Self:
+        if self._trace:  # it would be above itself, and end twice
+            warn("entered", "a span is entered once; make one for each block: with span(…):")
+            return self
         self.begin()
         make_current(self)
         return self

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast, overload
 
+from ollamatrace.guard import shielded
 from ollamatrace.spans import FunctionSpan
 from ollamatrace.tracer.lookup import registry
 from ollamatrace.tracer.traced import Find, Traced
@@ -77,7 +78,18 @@ def _traced(given: Any, find: Find, name: str | None, kind: str) -> Any:
             f"@trace is for functions and methods, not {given!r}; a class has its methods "
             "decorated, and settings have names: @trace(name=…, kind=…)"
         )
-    return _shell(given, Traced(given, find, name, kind))
+    shell = _shell(given, Traced(given, find, name, kind))
+    _take_methods(shell, given)
+    return shell
+
+
+@shielded
+def _take_methods(shell: Any, given: Any) -> None:
+    """Have `shell` do what an object can do besides being called: a cache is cleared, say."""
+    kind = cast("Any", type(given))
+    for name in dir(kind):
+        if not name.startswith("_") and callable(inspect.getattr_static(kind, name)):
+            setattr(shell, name, getattr(given, name))
 
 
 def _shell(function: Function, traced: Traced) -> Function:

@@ -7,13 +7,14 @@ from types import TracebackType
 from typing import Any, Final, Self, TypeVar, overload
 
 from ollamatrace import guard
-from ollamatrace.context import enclosing, innermost, make_current, put_back, span_var
+from ollamatrace.context import enclosing, innermost, make_current, put_back
 from ollamatrace.spans import RemoteSpan, Span
 from ollamatrace.tracer.lookup import registry
 from ollamatrace.tracer.traceparent import (
     PARENT,
     SAMPLED,
     STATE,
+    Parent,
     format_parent,
     parse_parent,
     parse_state,
@@ -86,19 +87,23 @@ class extract:  # noqa: N801  used like a function: `with extract(request.header
         ...     client.chat(...)
     """
 
-    __slots__ = ("_outer", "_remote")
+    __slots__ = ("_entered", "_named")
 
     def __init__(self, headers: Headers | None) -> None:
-        self._remote = _read(headers)
-        self._outer: Span | None = None
+        self._named = _read(headers)
+        self._entered: list[RemoteSpan | None] = []
+        """One for each time: it may be entered in its own block, and by several threads."""
 
     def __enter__(self) -> Self:
-        here = innermost()
-        if isinstance(here, RemoteSpan) and here.is_here and _is_same_trace(here, self._remote):
-            self._remote = None  # another tracer has gone on with the trace already, and is below
-        if self._remote is not None:
-            self._outer, self._remote.outer = span_var.get(), enclosing()
-            make_current(self._remote)
+        if self._named is None:
+            return self
+        parent, state = self._named
+        remote = RemoteSpan(*parent, state, outer=enclosing())
+        if _is_below(innermost(), remote):
+            self._entered.append(None)
+        else:
+            self._entered.append(remote)
+            make_current(remote)
         return self
 
     def __exit__(
@@ -107,10 +112,15 @@ class extract:  # noqa: N801  used like a function: `with extract(request.header
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        remote = self._remote
+        remote = self._entered[-1] if self._entered else None
         if remote is None:
+            del self._entered[-1:]
             return
-        if not put_back(remote, self._outer):
+        here = enclosing()
+        if isinstance(here, RemoteSpan) and here in self._entered:
+            remote = here
+        self._entered.remove(remote)
+        if not put_back(remote, remote.outer):
             remote.ended = True  # left from another context: it stays where it was, passed over
         _say(remote)
 
@@ -125,8 +135,16 @@ def passed_on(span: Span) -> tuple[int, str | None]:
     return SAMPLED, None
 
 
-def _is_same_trace(span: Span, other: Span | None) -> bool:
-    return other is not None and span.trace_id == other.trace_id
+def _is_below(here: Span | None, remote: Span) -> bool:
+    """Whether a block around, or another tracer, has gone on with the trace from `remote`."""
+    above = here
+    while above is not None and not isinstance(above, RemoteSpan):
+        above = above.above()
+    if above is None or above.trace_id != remote.trace_id:
+        return False
+    return above.span_id == remote.span_id or (
+        above.is_here and (above is here or above.is_continued)
+    )
 
 
 @guard.shielded
@@ -143,8 +161,8 @@ def _put(headers: MutableMapping[str, str], said: Mapping[str, str]) -> None:
         headers[spelled.get(name, name)] = value
 
 
-def _read(headers: Any) -> RemoteSpan | None:
-    """The span that headers name; anything may have been given, and sent."""
+def _read(headers: Any) -> tuple[Parent, str | None] | None:
+    """The span that headers name, and the trace state; anything may have been given, and sent."""
     found: dict[str, list[str]] = {PARENT: [], STATE: []}
     try:
         pairs: Iterable[Any] = headers.items() if hasattr(headers, "items") else headers or ()
@@ -157,7 +175,7 @@ def _read(headers: Any) -> RemoteSpan | None:
         parent = parse_parent(found[PARENT][0])
         if parent is None:
             return None
-        return RemoteSpan(*parent, parse_state(",".join(found[STATE])))
+        return parent, parse_state(",".join(found[STATE]))
     except Exception:  # noqa: BLE001  as good as none
         return None
 

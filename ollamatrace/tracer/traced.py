@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -26,13 +27,18 @@ class Traced:
         self, function: Callable[..., Any], find: Find, name: str | None, kind: str
     ) -> None:
         named: Any = function
-        while not hasattr(named, "__qualname__"):
+        while isinstance(named, functools.partial):
+            named = cast("Any", named).func
+        if not isinstance(getattr(named, "__qualname__", None), str):
             # An object that can be called is named after its class.
-            named = cast("Any", getattr(named, "func", type(named)))
+            named = cast("Any", type(named))
+        qualified: str = named.__qualname__
         self.function: Final = function
         self.find: Final = find
-        self.name: Final = utf8(named.__name__) if name is None else utf8(name)
+        own = getattr(named, "__name__", qualified.rpartition(".")[2])
+        self.name: Final = utf8(own if name is None else name)
         self.kind: Final = kind
         self.arguments: Final = Arguments(function)
-        full = ".".join((str(named.__module__), str(named.__qualname__)))
+        # A method of a type written in C is in no module.
+        full = ".".join((str(getattr(named, "__module__", None)), qualified))
         self.qualified: Final = orjson.dumps(utf8(full))

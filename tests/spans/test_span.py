@@ -322,7 +322,8 @@ def test_names_kinds_and_sessions_of_any_type_are_stored(odd, tmp_path):
         report = tracer.flush()
         assert (report.delivered, report.dropped) == (1, 0)
         [trace] = sync.search_traces()
-        assert trace.root.name == trace.root.kind == trace.root.session
+        assert trace.root.name == trace.root.kind
+        assert trace.root.session == (None if odd is None else trace.root.name)
         assert trace.root.line()
 
 
@@ -366,3 +367,30 @@ def test_a_collected_span_leaves_the_last_trace_alone(tracer):
     lost.abandon()
     assert last_trace_id() == a.trace_id
     assert len(tracer.finished()) == 2
+
+
+def test_a_span_is_entered_once(tracer, caplog):
+    again = tracer.span("again")
+    with again:
+        with again:
+            pass
+        assert current_span() is None
+    with again, tracer.span("inside"):
+        pass
+    assert [record.name for record in tracer.finished()] == ["again", "inside"]
+    assert tracer.pipeline.open == {}
+    assert [record.message for record in caplog.records] == [
+        "a span is entered once; make one for each block: with span(…):"
+    ]
+
+
+def test_values_are_not_asked_whether_they_are_true(tracer):
+    class Lazy:
+        def __bool__(self):
+            asked.append(self)  # a query, say
+            return True
+
+    asked = []
+    with tracer.span("job") as job:
+        job.inputs = {"lazy": Lazy()}
+    assert asked == []

@@ -29,6 +29,7 @@ from ollamatrace import (
     set_default,
     span,
     sync,
+    update_trace,
 )
 from ollamatrace.testing import MemoryTracer
 from tests.exchanges import arguments, load
@@ -296,3 +297,44 @@ def test_a_server_by_the_headers_of_a_request(tracer):
     found = records(tracer)
     assert found["server"].parent_id == client.span_id
     assert passed_on["traceparent"].startswith(f"00-{client.trace_id}-")
+
+
+def test_the_same_headers_inside_of_their_own_block(tracer):
+    incoming = extract(INCOMING)
+    with incoming, incoming, span("outer"), incoming, span("inner"), extract(INCOMING):
+        update_trace(user="ada")
+        work("innermost")
+    assert inject() == {}
+    found = records(tracer)
+    assert found["outer"].parent_id == SPAN
+    assert found["inner"].parent_id == found["outer"].span_id
+    assert found["innermost"].parent_id == found["inner"].span_id
+    assert {record.user for record in found.values()} == {"ada"}
+
+
+def test_another_span_of_the_same_trace_comes_first(tracer):
+    other = "00f067aa0ba902b7"
+    incoming = extract(INCOMING)
+    with incoming, span("outer"), extract({"traceparent": f"00-{TRACE}-{other}-01"}), incoming:
+        work("inner")
+        work("second")
+    found = records(tracer)
+    assert (found["outer"].parent_id, found["inner"].parent_id) == (SPAN, SPAN)
+    assert inject() == {}
+
+
+def test_the_same_headers_in_two_contexts(tracer):
+    incoming = extract(INCOMING)
+    here, there = contextvars.copy_context(), contextvars.copy_context()
+    here.run(incoming.__enter__)
+    outer = there.run(span("outer").__enter__)
+    there.run(incoming.__enter__)
+    here.run(incoming.__exit__, None, None, None)
+    here.run(work, "here")
+    there.run(work, "there")
+    there.run(incoming.__exit__, None, None, None)
+    there.run(work, "there at last")
+    there.run(outer.__exit__, None, None, None)
+    found = records(tracer)
+    assert (found["here"].parent_id, found["there"].parent_id) == (None, SPAN)
+    assert found["there at last"].parent_id == outer.span_id

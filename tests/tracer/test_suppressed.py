@@ -161,3 +161,30 @@ def test_traced_functions_are_not_recorded(tracer):
     assert tracer.finished() == []
     work()
     assert len(tracer.finished()) == 1
+
+
+def test_the_same_block_inside_of_itself(tracer):
+    quiet = tracer.suppressed()
+    with quiet:
+        with quiet:
+            work()
+        work()
+        with MemoryTracer() as other:
+            with other.span("of the other"):
+                pass
+            assert names(other) == ["of the other"]
+    work("after")
+    assert names(tracer) == ["after"]
+
+
+def test_the_same_block_in_two_contexts(tracer):
+    quiet = tracer.suppressed()
+    here, there = contextvars.copy_context(), contextvars.copy_context()
+    here.run(quiet.__enter__)
+    there.run(quiet.__enter__)
+    here.run(quiet.__exit__, None, None, None)
+    here.run(work, "here")
+    there.run(work, "there")
+    there.run(quiet.__exit__, None, None, None)
+    there.run(work, "there at last")
+    assert names(tracer) == ["here", "there at last"]

@@ -10,6 +10,7 @@ import gc
 import inspect
 import logging
 import pickle
+from unittest.mock import MagicMock, Mock
 
 import pytest
 
@@ -286,3 +287,29 @@ def test_a_failure_of_ours_changes_nothing(tracer, monkeypatch, caplog):
         gc.collect()
     assert {record.levelno for record in caplog.records} == {logging.ERROR}
     guard._last_told.clear()
+
+
+def test_what_an_object_can_do_besides_being_called(tracer):
+    @trace
+    @functools.lru_cache
+    def cached(x):
+        return x
+
+    assert [cached(1), cached(1)] == [1, 1]
+    assert cached.cache_info().hits == 1
+    cached.cache_clear()
+    assert cached.cache_info().currsize == 0
+    assert len(tracer.finished()) == 2
+
+
+@pytest.mark.parametrize("kind", [Mock, MagicMock])
+def test_an_object_that_has_every_attribute(kind, tracer):
+    assert trace(kind(return_value=3))(1) == 3
+    [record] = tracer.finished()
+    assert (record.name, record.inputs) == (kind.__name__, {"args": [1], "kwargs": {}})
+
+
+def test_methods_of_types_written_in_c(tracer):
+    assert trace(str.upper)("a") == "A"
+    assert trace(",".join)(["a", "b"]) == "a,b"
+    assert [record.name for record in tracer.finished()] == ["upper", "join"]
