@@ -89,8 +89,12 @@ def _spool(server: str | None, timeout: float) -> list[Outcome]:
             outcome.waiting, outcome.reason = waiting.spans, away[waiting.url]
         elif waiting.spans:
             address = known.get(waiting.url, waiting.url)
-            if _send(address, waiting, outcome, timeout):
-                away[waiting.url] = outcome.reason or ""
+            try:
+                Address.parse(address)
+                if _send(address, waiting, outcome, timeout):
+                    away[waiting.url] = outcome.reason or ""
+            except ConfigError as error:  # whoever wrote that file: the others are sent
+                outcome.waiting, outcome.reason = waiting.spans, str(error)
     return outcomes
 
 
@@ -111,7 +115,7 @@ def _send(address: str, waiting: Waiting, outcome: Outcome, timeout: float) -> b
         now = look_at(waiting.folder)
         outcome.waiting, outcome.held = now.spans, now.held
         outcome.reason = _why(carrier, waiting=now.spans, timeout=timeout)
-        # More files than a process may have open are left for another round.
+        # What has been left meanwhile is for another round.
         if not now.spans or outbox.trouble or outbox.adopted.left or outcome.delivered == before:
             return bool(outbox.trouble) and outbox.hopeless_for(0.0) and not outbox.denied
 
