@@ -75,13 +75,18 @@ class Carrier(Tracer):
         self.flush(_ADOPT_S)  # comes back when the spool has been looked through
         adopted = self.outbox.adopted
         done, moved_at = -1, time.monotonic()
-        while adopted.left and not self.outbox.hopeless_for(timeout):
+        while self._has_left and not self.outbox.hopeless_for(timeout):
             if adopted.done != done:
                 done, moved_at = adopted.done, time.monotonic()
             if time.monotonic() - moved_at > timeout:
                 break
             tell(adopted.delivered + adopted.dropped.total(), self.outbox.trouble or "")
             time.sleep(_LOOK_S)
+
+    @property
+    def _has_left(self) -> bool:
+        """Whether something is on its way, or in more files than can be open at a time."""
+        return self.outbox.may_adopt or bool(self.outbox.adopted.left)
 
     def bring(self, timeout: float) -> bool:
         """Send what was put in; false if it has not gone after `timeout` seconds."""

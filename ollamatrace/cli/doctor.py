@@ -21,6 +21,7 @@ from ollamatrace.cli.finding import STYLE, Finding, problem
 from ollamatrace.cli.location import locate
 from ollamatrace.destinations import SQLITE, open_destination
 from ollamatrace.errors import ConfigError
+from ollamatrace.records import utf8
 from ollamatrace.settings import Delivery, Environment, default_spool, without_credentials
 
 Section = tuple[str, Iterator[Finding]]
@@ -49,7 +50,11 @@ def doctor(store: str | None, server: str | None, *, send: bool, as_json: bool) 
                 {
                     "version": version("ollamatrace"),
                     "ok": not wrong,
-                    "findings": [{"section": title, **asdict(one)} for title, one in found],
+                    # A name of a file need not be UTF-8.
+                    "findings": [
+                        {"section": utf8(title), **asdict(one), "text": utf8(one.text)}
+                        for title, one in found
+                    ],
                 }
             )
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -85,12 +86,33 @@ def check_store(path: Path) -> Iterator[Finding]:
 
 
 def check_spool(folder: Path) -> Iterator[Finding]:
-    """What waits in files, for every destination."""
+    """What waits in files, for every destination, and whether more can be written."""
+    yield from _room(folder)
     found = look(folder)
     if not found:
         yield ok("spool", f"nothing waits in {folder}")
     for one in found:
         yield from _waiting(one)
+
+
+def _room(folder: Path) -> Iterator[Finding]:
+    there = next(one for one in (folder, *folder.parents) if os.access(one, os.F_OK))
+    places = [there]
+    if there == folder and _is_usable(folder):
+        places += [one for one in folder.iterdir() if one.is_dir()]
+    for one in places:
+        if not _is_usable(one):
+            yield warning(
+                "spool_writable",
+                f"{one} is no folder that this user may read and write: what a server has not "
+                "taken waits in memory only, and is lost with the program",
+            )
+    if (free := shutil.disk_usage(there).free) < _LITTLE:
+        yield _disk(free)
+
+
+def _is_usable(folder: Path) -> bool:
+    return folder.is_dir() and os.access(folder, os.R_OK | os.W_OK | os.X_OK)
 
 
 def check_accounts(folder: Path) -> Iterator[Finding]:

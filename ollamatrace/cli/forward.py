@@ -15,7 +15,7 @@ from ollamatrace.cli.commands import open_store
 from ollamatrace.cli.progress import progress
 from ollamatrace.destinations import open_destination
 from ollamatrace.errors import ConfigError
-from ollamatrace.settings import Delivery, Environment, default_spool
+from ollamatrace.settings import Delivery, Environment, default_spool, without_credentials
 from ollamatrace.spool.waiting import Waiting, look, look_at
 
 if TYPE_CHECKING:
@@ -91,8 +91,12 @@ def _spool(server: str | None, timeout: float) -> list[Outcome]:
             outcome.waiting, outcome.reason = waiting.spans, away[waiting.url]
         elif waiting.spans:
             address = known.get(waiting.url, waiting.url)
-            if _send(address, waiting, outcome, timeout):
-                away[waiting.url] = outcome.reason or ""
+            try:
+                _check(address)
+                if _send(address, waiting, outcome, timeout):
+                    away[waiting.url] = outcome.reason or ""
+            except ConfigError as error:  # whoever wrote that file: the others are sent
+                outcome.waiting, outcome.reason = waiting.spans, str(error)
     return outcomes
 
 
@@ -113,7 +117,7 @@ def _send(address: str, waiting: Waiting, outcome: Outcome, timeout: float) -> b
         now = look_at(waiting.folder)
         outcome.waiting, outcome.held = now.spans, now.held
         outcome.reason = _why(carrier, waiting=now.spans, timeout=timeout)
-        # More files than a process may have open are left for another round.
+        # What has been left meanwhile is for another round.
         if not now.spans or outbox.trouble or outbox.adopted.left or outcome.delivered == before:
             return bool(outbox.trouble) and outbox.hopeless_for(0.0) and not outbox.denied
 
@@ -169,6 +173,16 @@ def _pour(scan: Scan, carrier: Carrier, timeout: float, tell: Tell) -> None:
                 report = carrier.stats()
                 tell(report.delivered + report.dropped, carrier.outbox.trouble or "")
     carrier.bring(timeout)
+
+
+def _check(server: str) -> None:
+    """See that it is the address of a server.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not server.lower().startswith(_SERVERS):
+        raise ConfigError(f"{without_credentials(server)} is no address of a server")
 
 
 def _url(server: str) -> str:

@@ -244,7 +244,7 @@ class Call(Span):
             self._parts = []  # it is recorded elsewhere, or not at all
         while len(self._parts) >= _PART_CHUNKS:
             part = _Handed(self, self._parts[:_PART_CHUNKS])
-            if not pipeline.put(part, _weight(part.parts), spans=0):
+            if not pipeline.put(part, _weight(part.parts), spans=0, is_part=True):
                 return  # no room now: they stay here, and are offered again
             self._handed_over += _PART_CHUNKS
             del self._parts[:_PART_CHUNKS]

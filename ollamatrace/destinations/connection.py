@@ -20,6 +20,8 @@ CONNECT_S: Final = 5.0
 _IDLE_S: Final = 4.0
 """Servers close what is idle after 5 s (uvicorn); we do it before they do."""
 _CONNECTIONS: Final = 8
+_LONGEST_S: Final = 86_400.0
+"""Sockets know no time-out that is much longer than some days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def check_header(name: str, value: str) -> None:
 
 def timeouts(timeout_s: float) -> dict[str, float]:
     """How long each step may take, in the form of a request's extension."""
+    timeout_s = min(timeout_s, _LONGEST_S)
     return {
         "connect": min(CONNECT_S, timeout_s),
         "read": timeout_s,

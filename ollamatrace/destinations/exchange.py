@@ -176,6 +176,10 @@ class Exchange:
                 return self._answered(transport, request)
         except http.TransportError as error:
             raise self._unreachable(error, request.url.path) from None
+        except http.DecodingError as error:
+            raise Unavailable(
+                f"{self.url}{request.url.path} answers with what cannot be read: {error}"
+            ) from None
         except (http.InvalidURL, UnicodeError) as error:
             raise Denied(f"{self.url} is no address that can be asked: {error}") from None
         except RuntimeError as error:  # closed meanwhile by another thread

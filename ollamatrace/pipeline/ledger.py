@@ -107,24 +107,24 @@ class Ledger:
         self._dropped = Dropped()
         """The same, by the first reason."""
 
-    def batch(self, records: Sequence[Record], size: int, *, parts: int, failed: int) -> Batch:
+    def batch(self, records: Sequence[Record], size: int, *, others: int, failed: int) -> Batch:
         """Number what has come out of the queue.
 
         Args:
             records: What has become a record.
             size: The room that it takes in the queue, in bytes.
-            parts: How much else there was, such as parts of streams: it ends here.
+            others: How much else could not be made, such as updates: it ends here.
             failed: Spans that could not be made. That would be a bug of ours: it is counted, not
                 hidden.
         """
         with self._lock:
             batch = Batch(records, size, self._next, len(self.accounts))
-            ends = batch.stop + failed + parts
+            ends = batch.stop + failed + others
             self._next = ends
             for index, record in enumerate(records):
                 if not isinstance(record, SpanRecord):
                     self._uncounted.add(batch.first + index, batch.first + index + 1)
-            if parts:
+            if others:
                 self._uncounted.add(batch.stop + failed, ends)
             if ends > batch.stop:
                 for account in self.accounts:

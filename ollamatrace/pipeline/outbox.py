@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from ollamatrace import guard
@@ -90,13 +90,14 @@ class Outbox:
 
     def push(self, pause: Callable[[], None], *, now: bool) -> None:
         """Keep what is here, and have it sent; `now` does not wait for the next attempt."""
-        if time.monotonic() >= self._adopt_at:
+        if time.monotonic() >= self._adopt_at or self.may_adopt:
             self._adopt_at = time.monotonic() + _ADOPT_S
-            self._adopt()
+            self._adopt(pause)
         if self._unkept:
             self._keep_now()
         while self._batches:
-            self._keep(self._batches.popleft(), pause)
+            self._keep(self._batches[0], pause)
+            self._batches.popleft()  # not before: what fails, for want of memory, is tried again
         with self._lock:
             waiting = bool(self._parcels)
         if waiting or now:
@@ -106,12 +107,20 @@ class Outbox:
         """Be ready to send, before there is something."""
         self._sender.start()
 
-    def _adopt(self) -> None:
+    @property
+    def may_adopt(self) -> bool:
+        """Whether other processes seem to have left more than was taken over, and there is room."""
+        return self._spool.has_more
+
+    def _adopt(self, pause: Callable[[], None]) -> None:
         for place, count, written in self._spool.adopt():
+            born = time.monotonic() - max(time.time() - written, 0.0)
             with self._lock:
                 self.adopted.taken += count
-                self._parcels.append(Parcel(None, place, count, place.length, written))
+                self._parcels.append(Parcel(None, place, count, place.length, born))
                 self._waiting += place.length
+            self._drop_oldest()
+            pause()
 
     def _keep(self, batch: Batch, pause: Callable[[], None]) -> None:
         lines: list[bytes] = []
@@ -120,7 +129,7 @@ class Outbox:
             pause()
         data = b"".join(lines)
         place = self._append(data)
-        parcel = Parcel(batch, place, len(batch.records), len(data), time.time())
+        parcel = Parcel(batch, place, len(batch.records), len(data), time.monotonic())
         if place is not None:
             if self._memory + parcel.bytes > _MEMORY_BYTES:
                 parcel.records = None
@@ -184,13 +193,14 @@ class Outbox:
 
     def _drop_oldest(self) -> None:
         """Keep the spool within its bounds."""
-        too_old = time.time() - self._delivery.spool_max_age_s
+        too_old = time.monotonic() - self._delivery.spool_max_age_s
         while True:
             with self._lock:
-                oldest = next((one for one in self._parcels if one.place is not None), None)
-                if oldest is None:
+                kept = [one for one in self._parcels if one.place is not None]
+                if not kept:
                     return
-                full = self._waiting > self._delivery.spool_max_bytes
+                oldest = min(kept, key=lambda parcel: parcel.born)
+                full = self._waiting + self._spool.beyond > self._delivery.spool_max_bytes
                 if not full and oldest.born >= too_old:
                     return
                 self._parcels.remove(oldest)
@@ -284,12 +294,16 @@ class Outbox:
                 taken.append(self._parcels.popleft())
                 self._forget_memory(parcel)
         items: list[Item] = []
-        for parcel in taken:
-            here = parcel.items()
-            items += here
-            found = {item.number for item in here}
-            if lost := [part for part in _each(parcel.left) if part[0] not in found]:
-                self._drop(parcel, lost, "spool_unreadable")
+        try:
+            for parcel in taken:
+                here = parcel.items()
+                items += here
+                found = {item.number for item in here}
+                if lost := [part for part in _each(parcel.left) if part[0] not in found]:
+                    self._drop(parcel, lost, "spool_unreadable")
+        except Exception:  # no memory, say
+            self._return([parcel for parcel in taken if parcel.left])
+            raise
         return items
 
     def _forget_memory(self, parcel: Parcel) -> None:
@@ -298,7 +312,9 @@ class Outbox:
 
     def _put_back(self, items: Iterable[Item]) -> None:
         """What could not be sent goes in front again, in its old order."""
-        parcels = sorted({item.parcel for item in items}, key=lambda parcel: parcel.order)
+        self._return(sorted({item.parcel for item in items}, key=lambda parcel: parcel.order))
+
+    def _return(self, parcels: Sequence[Parcel]) -> None:
         with self._lock:
             for parcel in reversed(parcels):
                 if parcel.records is not None:

@@ -24,7 +24,7 @@ class Parcel:
         batch: Whose records they are, until those are kept.
         first: The number of the first of them in the account; ``None``: they are not in it.
         place: Where they are in the spool; ``None`` if they are in memory only.
-        born: When they were kept, in seconds since the epoch.
+        born: When they were kept, on the monotonic clock: a clock that is set makes nothing old.
         bytes: How long they are as lines.
         order: Parcels are numbered in the order in which they were made.
         left: Which of them, by number, have neither arrived nor been dropped.

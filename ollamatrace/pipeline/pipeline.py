@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _BATCH_SPANS: Final = 512
 _BATCHES_A_TURN: Final = 4
 _GIVE_UP_S: Final = 1.0
+_LONGEST_S: Final = 365 * 24 * 3600.0
+"""As good as for ever; the system's own limit is not much further off."""
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -106,16 +108,23 @@ class Pipeline:
 
     def holds(self, item: Queued) -> bool:
         """Whether it is in the queue. Looks at all that is there."""
-        return any(queued is item for queued, _, _ in tuple(self._queue.items))
+        return any(queued is item for queued, *_ in tuple(self._queue.items))
 
     @property
     def closed(self) -> bool:
         """Whether nothing is let in any more."""
         return self._queue.closed
 
-    def put(self, item: Queued, size: int, spans: int = 1) -> bool:
-        """Queue what has ended; says whether there was room. Never blocks, never raises."""
-        reason = self._queue.put(item, size, spans)
+    def put(self, item: Queued, size: int, spans: int = 1, *, is_part: bool = False) -> bool:
+        """Queue what has ended; says whether there was room. Never blocks, never raises.
+
+        Args:
+            item: A span, an update, or a part of a stream that goes on.
+            size: The room that it takes, in bytes.
+            spans: 1 for a span, else 0.
+            is_part: It has no record of its own: nobody waits for it.
+        """
+        reason = self._queue.put(item, size, spans, is_part=is_part)
         if self._fresh:
             self._fresh = False
             for lane in self._lanes:
@@ -157,7 +166,7 @@ class Pipeline:
                             or (self._hurried > hurried and self._hopeless(target, patience))
                         )
                     ),
-                    max(timeout, 0),
+                    min(timeout, _LONGEST_S) if timeout > 0 else 0,  # nor for what is no number
                 )
         return self.report()
 
@@ -239,6 +248,7 @@ class Pipeline:
                 self.behind = turn == _BATCHES_A_TURN - 1 and self.waiting
                 for lane in self._lanes:
                     lane.offer(batch)
+                for lane in self._lanes:
                     lane.push(pause, now=False)
                 self._tell()
             for lane in self._lanes:
@@ -253,7 +263,7 @@ class Pipeline:
     def _sent(self) -> None:
         """A sender has made progress, or has found that it cannot."""
         self._tell()
-        if self.retired:
+        if self.retired or any(outbox.may_adopt for outbox in self.outboxes):
             worker.look_again()
 
     def _tell(self) -> None:
@@ -306,10 +316,10 @@ class Pipeline:
 
     def _next_batch(self, pause: Callable[[], None]) -> Batch | None:
         records: list[Record] = []
-        size = parts = failed = 0
+        size = others = failed = 0
         items = self._queue.items
         while items and len(records) < _BATCH_SPANS and size < _BATCH_BYTES:
-            item, item_size, item_spans = items.popleft()
+            item, item_size, item_spans, is_part = items.popleft()
             record = guard.shielded(item.finish)()
             if record is not None:
                 records.append(record)
@@ -317,9 +327,9 @@ class Pipeline:
             else:
                 self._queue.release(item_spans, item_size)
                 failed += item_spans
-                parts += not item_spans
+                others += not item_spans and not is_part
             pause()
-        batch = self._ledger.batch(records, size, parts=parts, failed=failed)
+        batch = self._ledger.batch(records, size, others=others, failed=failed)
         return batch if records else None
 
     def _settled(self, target: int) -> bool:

@@ -19,12 +19,12 @@ class SpanQueue:
     def __init__(self, delivery: Delivery) -> None:
         self._delivery = delivery
         self.lock = threading.RLock()
-        self.items: deque[tuple[Queued, int, int]] = deque()
-        """What waits: the item, its bytes, and 1 for a span or 0 for a part of one."""
+        self.items: deque[tuple[Queued, int, int, bool]] = deque()
+        """What waits: the item, its bytes, 1 if it is a span, and whether it is a part of one."""
         self.closed = False
         self.accepted = 0
         self.queued = 0
-        """What was let in: spans, updates, parts of streams."""
+        """What was let in: spans and updates."""
         self.waiting = 0
         """Spans that are here or with a destination that has not kept them yet."""
         self.bytes = 0
@@ -34,7 +34,7 @@ class SpanQueue:
         self.refused: Counter[str] = Counter()
         """Spans that were not let in, by reason."""
 
-    def put(self, item: Queued, size: int, spans: int = 1) -> str | None:
+    def put(self, item: Queued, size: int, spans: int = 1, *, is_part: bool = False) -> str | None:
         """Let `item` in, or say why not: ``"queue_full"`` or ``"closed"``."""
         with self.lock:
             self.accepted += spans
@@ -50,10 +50,10 @@ class SpanQueue:
             ):
                 reason = "queue_full"
             else:
-                self.queued += 1
+                self.queued += not is_part
                 self.waiting += spans
                 self.bytes += size
-                self.items.append((item, size, spans))
+                self.items.append((item, size, spans, is_part))
                 return None
             self.refused[reason] += spans
             return reason

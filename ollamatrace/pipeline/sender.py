@@ -109,9 +109,17 @@ class Sender:
         while not self._attempts.stopped:
             self._work.wait()
             self._work.clear()
-            while not self._attempts.stopped and not self._denied and (items := self._take()):
+            while not self._attempts.stopped and not self._denied and (items := self._taken()):
                 self._ship(items)
                 self._progress()
+
+    def _taken(self) -> list[Item]:
+        while not self._attempts.stopped:
+            try:
+                return self._take()
+            except Exception as error:  # noqa: BLE001  nothing may end the thread
+                self._give_up_for_now(error)
+        return []
 
     def _ship(self, items: Sequence[Item]) -> None:
         """Send all of `items`, in as many requests as the server makes necessary."""

@@ -33,7 +33,7 @@ def flush_on_sigterm(timeout: float = _TIMEOUT_S) -> None:
         ConfigError: this is not the main thread, the timeout is not positive, or another
             program's handler (not one of Python) is there, which cannot be called.
     """
-    if timeout <= 0:
+    if not timeout > 0:  # what is no number is not
         raise ConfigError(f"timeout must be greater than 0, not {timeout!r}")
     if threading.current_thread() is not threading.main_thread():
         raise ConfigError("flush_on_sigterm works in the main thread only: call it there")

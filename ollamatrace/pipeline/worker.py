@@ -104,10 +104,11 @@ class Worker:
             while True:
                 flush = self._sleep(quiet=time.monotonic() - busy_at > _IDLE_AFTER_S)
                 for pipeline in self._pipelines:
-                    if pipeline.pump(self._pause, now=flush):
+                    # Without memory, say, one fails: the others and the next time are not lost.
+                    if guard.shielded(pipeline.pump)(self._pause, now=flush):
                         busy_at = time.monotonic()
                     if pipeline.retired and pipeline.quiet:
-                        pipeline.release()
+                        guard.shielded(pipeline.release)()
         finally:  # it runs for ever, unless a failure is raised under OLLAMATRACE_STRICT
             self._thread = None
             self.idle = True

@@ -45,12 +45,16 @@ def note(folder: Path, accounts: Sequence[Mapping[str, Any]]) -> None:
 
 def read(folder: Path, since: float = 0.0) -> Iterator[dict[str, Any]]:
     """The accounts that were noted after `since` (seconds since the epoch), oldest first."""
-    with contextlib.suppress(OSError), (folder / _NAME).open("rb") as file:
-        for line in file:
-            with contextlib.suppress(ValueError, TypeError, KeyError):
-                account = orjson.loads(line)
-                if account["time"] >= since and isinstance(account["url"], str):
-                    yield account
+    path = folder / _NAME
+    with contextlib.suppress(OSError):
+        if not path.is_file():  # to open something else may take for ever
+            return
+        with path.open("rb") as file:
+            for line in file:
+                with contextlib.suppress(ValueError, TypeError, KeyError):
+                    account = orjson.loads(line)
+                    if account["time"] >= since and isinstance(account["url"], str):
+                        yield account
 
 
 def _appended(path: Path, lines: bytes) -> bool:

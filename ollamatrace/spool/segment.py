@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -25,7 +26,8 @@ class Place(NamedTuple):
         Raises:
             OSError: the file cannot be read any more.
         """
-        return self.segment.read(self.offset, self.length).splitlines()
+        lines = self.segment.read(self.offset, self.length).split(b"\n")
+        return lines if lines[-1] else lines[:-1]
 
 
 class Segment:
@@ -64,8 +66,9 @@ class Segment:
             return None
         # Who begins a file locks it before it writes: an empty one may not be locked yet. And its
         # owner may have deleted it since it was opened.
-        if os.fstat(descriptor).st_size and try_lock(descriptor) and path.exists():
-            return cls(path, descriptor, os.fstat(descriptor).st_size)
+        with contextlib.suppress(OSError):  # a file system without locks
+            if os.fstat(descriptor).st_size and try_lock(descriptor) and path.exists():
+                return cls(path, descriptor, os.fstat(descriptor).st_size)
         os.close(descriptor)
         return None
 
@@ -116,6 +119,24 @@ class Segment:
                 return file.read(length)
         # It has no position to share with who appends, and works on a deleted file, too.
         return os.pread(self._descriptor, length, offset)
+
+    def lines(self, start: int, most: int) -> Iterator[tuple[int, int, int]]:
+        """Find the whole lines from `start` on: where some begin, their length, their number.
+
+        Some are about `most` bytes, and no more is in memory: whoever left the file may have been
+        of another mind about its size. A torn last line is left out.
+
+        Raises:
+            OSError: the disk fails.
+        """
+        begin = at = start
+        while at < self.size and (data := self.read(at, min(most, self.size - at))):
+            end = data.rfind(b"\n") + 1
+            if not end:
+                at += len(data)
+                continue
+            yield begin, at + end - begin, data.count(b"\n")
+            begin = at = at + end
 
     def delete(self) -> None:
         """Remove the file: everything has arrived."""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import orjson
 
@@ -15,6 +15,7 @@ from ollamatrace.spool.lock import try_lock
 from ollamatrace.spool.spool import REJECTED
 
 _UPDATE: Final = b'{"trace_update":'
+_PIECE: Final = 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ def look_at(folder: Path) -> Waiting:
     """What waits in the folder of one destination."""
     waiting = Waiting(folder)
     with contextlib.suppress(OSError):
-        for path in sorted(folder.glob("*.jsonl")):
+        for path in sorted(one for one in folder.glob("*.jsonl") if one.is_file()):
             with contextlib.suppress(OSError):  # its owner has delivered it just now
                 (_count_rejected if path.name == REJECTED else _count)(path, waiting)
     return waiting
@@ -67,11 +68,11 @@ def look_at(folder: Path) -> Waiting:
 
 def _count(path: Path, waiting: Waiting) -> None:
     with path.open("r+b") as file:  # as the lock wants it where locks are for writers
-        header = _header(file.readline())
+        header = _header(file.readline(_PIECE))
         if header is None:
             return
         waiting.url, waiting.experiment = header
-        spans = sum(1 for line in file if not line.startswith(_UPDATE) and line.endswith(b"\n"))
+        spans = _spans(file)
         if not try_lock(file.fileno()):  # let go of when the file is closed
             waiting.held += spans
             return
@@ -79,6 +80,17 @@ def _count(path: Path, waiting: Waiting) -> None:
     waiting.spans += spans
     waiting.size += state.st_size
     waiting.since = min(waiting.since or state.st_mtime, state.st_mtime)
+
+
+def _spans(file: BinaryIO) -> int:
+    """How many whole lines there are that are no updates; no more than a piece is in memory."""
+    count, begins, is_span = 0, True, False
+    while piece := file.readline(_PIECE):
+        if begins:
+            is_span = not piece.startswith(_UPDATE)
+        begins = piece.endswith(b"\n")
+        count += begins and is_span
+    return count
 
 
 def _header(line: bytes) -> tuple[str, str] | None:

@@ -274,6 +274,27 @@ def test_what_waits(diagnose, environ):
         programs.kill(process)
 
 
+def test_a_spool_that_cannot_be_written(diagnose):
+    default_spool().parent.mkdir(parents=True, exist_ok=True)
+    default_spool().write_text("")
+    code, found = diagnose()
+    assert code == 0
+    level, text = found["spool_writable"]
+    assert level == "warning"
+    assert "lost with the program" in text
+
+
+def test_whatever_is_in_the_spool_it_comes_to_an_end(diagnose):
+    folder = default_spool() / os.fsdecode(b"odd\xff\x1b[2J")
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "rejected.jsonl")
+    os.mkfifo(default_spool() / "accounts.jsonl")
+    header = '{"spool": 1, "url": "http://x:1", "experiment": "E"}'
+    (folder / "1.jsonl").write_text(f"{header}\n{{}}\n" + "x" * 3_000_000 + "\n{}")
+    found = diagnose()[1]
+    assert "2 spans" in found["waiting"][1]
+
+
 def test_what_was_rejected_and_what_programs_say_at_their_end(diagnose, run, server, environ):
     code = (
         "import sys; from ollamatrace import Tracer\n"

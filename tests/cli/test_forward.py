@@ -68,6 +68,31 @@ def test_what_a_killed_program_left_is_delivered(run, server, abandoned):
     assert "Nothing waits" in run("forward").stderr
 
 
+def test_a_file_that_names_no_server_holds_up_no_other(run, server, abandoned):
+    abandoned(count=2)
+    for number, url in enumerate(("sqlite:///x.db", "http://\x1b[2J", "console:")):
+        folder = default_spool() / f"0-{number}"
+        folder.mkdir()
+        header = json.dumps({"spool": 1, "url": url, "experiment": "E"})
+        (folder / "1.jsonl").write_text(f"{header}\n{{}}\n")
+    done = run("forward")
+    assert (done.returncode, spans(server)) == (1, 2)
+    assert f"{server.url} Tests: 2 delivered" in done.stdout
+    assert done.stdout.count("1 still waiting") == 3
+    assert "Traceback" not in done.stderr
+
+
+def test_more_files_than_are_open_at_a_time(run, server, abandoned):
+    abandoned(count=1)
+    [path] = default_spool().glob("*/*.jsonl")
+    for number in range(150):
+        path.with_name(f"{number}.jsonl").write_bytes(path.read_bytes())
+    done = run("forward")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "151 delivered" in done.stdout
+    assert not list(default_spool().glob("*/*.jsonl"))
+
+
 def test_the_account_of_a_destination_as_json(run, server, abandoned):
     abandoned()
     [one] = outcomes(run("forward", "--json"))

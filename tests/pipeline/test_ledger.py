@@ -80,7 +80,7 @@ def test_each_span_is_counted_as_what_became_of_it(batches, random):
     waiting = []
     for kinds, parts, failed, spooled in batches:
         records = [SPAN if is_span else UPDATE for is_span in kinds]
-        batch = ledger.batch(records, 10, parts=parts, failed=failed)
+        batch = ledger.batch(records, 10, others=parts, failed=failed)
         for is_span in kinds:
             naive.take(is_span)
         for _ in range(failed):
@@ -129,7 +129,7 @@ def _over(fates):
 def test_an_account_of_many_takes_no_more_room_than_one_of_few(reason):
     ledger = Ledger(URLS, _nothing)
     for _ in range(1000):
-        batch = ledger.batch([SPAN, UPDATE, SPAN], 10, parts=1, failed=0)
+        batch = ledger.batch([SPAN, UPDATE, SPAN], 10, others=1, failed=0)
         for account in ledger.accounts:
             ledger.kept(batch, account)
             ledger.delivered(account, [(batch.first, batch.stop - 1)])
@@ -150,9 +150,9 @@ def test_an_account_of_many_takes_no_more_room_than_one_of_few(reason):
 
 def test_after_a_fork_it_begins_anew():
     ledger = Ledger(URLS, _nothing)
-    batch = ledger.batch([SPAN, SPAN], 10, parts=0, failed=0)
+    batch = ledger.batch([SPAN, SPAN], 10, others=0, failed=0)
     ledger.dropped(ledger.accounts[0], [(batch.first, batch.stop)], "rejected")
     ledger.forget()
     report = balanced(ledger.report(lambda: (0, Counter())))
     assert report.dropped == report.delivered == 0
-    assert ledger.batch([SPAN], 10, parts=0, failed=0).first == 0
+    assert ledger.batch([SPAN], 10, others=0, failed=0).first == 0

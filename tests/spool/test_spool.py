@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from ollamatrace.spool import Spool
+from ollamatrace.spool import spool as spools
 
 URL = "http://127.0.0.1:5000"
 
@@ -107,7 +108,7 @@ def test_a_big_segment_is_adopted_in_places_of_whole_lines(spool):
     line = '{"a": "' + "x" * 99_000 + '"}\n'
     left_behind(spool, *[line] * 25)
     places = adopted(spool)
-    assert [count for _, count in places] == [11, 11, 3]
+    assert [count for _, count in places] == [10, 10, 5]
     assert all(one == line.strip().encode() for lines, _ in places for one in lines)
 
 
@@ -162,3 +163,70 @@ def test_what_is_refused_for_good_is_set_aside(spool):
     assert path.read_text() == (
         '{"reason":"422: no","record":{"name":"a"}}\n{"reason":"422: no","record":{"name":"b"}}\n'
     )
+
+
+def test_a_large_backlog_keeps_few_files_open(spool, monkeypatch):
+    monkeypatch.setattr(spools, "_SEGMENT_BYTES", 4000)
+    for _ in range(1024):  # would be 1 GiB in segments of 4 MiB
+        spool.append(b"x" * 1023 + b"\n")
+    assert 16 < len(files(spool)) < 70
+
+
+def test_of_many_files_some_are_taken_over_at_a_time(spool, monkeypatch):
+    monkeypatch.setattr(spools, "_ADOPTED", 3)
+    for number in range(8):
+        one = Spool(spool.folder.parent, URL, "Default")
+        one.append(b"%d\n" % number)
+        one.close()
+    size = files(spool)[0].stat().st_size
+    first = [place for place, _, _ in spool.adopt()]
+    assert [place.read() for place in first] == [[b"0"], [b"1"], [b"2"]]
+    assert (spool.has_more, spool.beyond) == (False, 5 * size)
+    assert list(spool.adopt()) == []
+    spool.done(first[0])
+    assert spool.has_more
+    assert adopted(spool) == [([b"3"], 1)]
+    spool.done(first[1])
+    spool.done(first[2])
+    assert adopted(spool) == [([b"4"], 1), ([b"5"], 1)]
+    assert spool.beyond == 2 * size
+
+
+def test_of_large_files_fewer_are_taken_over_at_a_time(spool, monkeypatch):
+    monkeypatch.setattr(spools, "_ADOPTED_BYTES", 5000)
+    for _ in range(4):
+        one = Spool(spool.folder.parent, URL, "Default")
+        one.append(b"x" * 3000 + b"\n")
+        one.close()
+    assert len(adopted(spool)) == 2
+
+
+def test_a_file_is_not_deleted_while_it_is_being_looked_through(spool, monkeypatch):
+    monkeypatch.setattr(spools, "_PLACE_BYTES", 10)
+    left_behind(spool, "12345678\n", "x" * 30 + "\n", "y\n", "torn")
+    read = []
+    for place, count, _ in spool.adopt():
+        read.append((place.read(), count))
+        spool.done(place)  # the sender may be that fast
+    assert read == [([b"12345678"], 1), ([b"x" * 30, b"y"], 2)]
+    assert files(spool) == []
+
+
+def test_a_file_that_is_not_ours_is_not_read(spool, monkeypatch):
+    left_behind(spool, "1\n")
+    [file] = files(spool)
+    with file.open("r+b") as one:
+        one.write(b"other")
+        one.truncate(1 << 40)
+    assert adopted(spool) == []
+    assert files(spool) == [file]
+
+
+def test_what_was_refused_does_not_grow_for_ever(spool, monkeypatch):
+    monkeypatch.setattr(spools, "_REJECTED_BYTES", 1000)
+    for number in range(200):
+        path = spool.reject([b"%d" % number], "no")
+    kept = [one.read_text() for one in sorted(spool.folder.iterdir())]
+    assert len(kept) == 2
+    assert max(map(len, kept)) < 1100
+    assert json.loads(path.read_text().splitlines()[-1]) == {"reason": "no", "record": 199}

@@ -142,6 +142,7 @@ def test_wrong_credentials_are_told_from_none(mlflow, api):
         (lambda: format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)), 3500, 3601),
         (lambda: "Wed, 21 Oct 2015 07:28:00 -0000", 0, 0),
         ("soon", None, None),
+        ("Mon, 99999999999999999999 Jan 2020 00:00:00 GMT", None, None),
         ("-1", None, None),
     ],
 )
@@ -154,6 +155,16 @@ def test_retry_after_in_both_forms(mlflow, api, value, least, most):
         assert caught.value.after_s is None
     else:
         assert least <= caught.value.after_s <= most
+
+
+def test_an_answer_that_cannot_be_unpacked_costs_no_span(mlflow, api):
+    mlflow.answer("/x", (200, "no gzip", {"content-encoding": "gzip"}))
+    with pytest.raises(Unavailable, match="what cannot be read"):
+        api().get("/x")
+
+
+def test_a_time_out_may_be_as_long_as_it_likes(api):
+    assert api(timeout_s=float("inf")).text("/version")
 
 
 def test_an_answer_without_json_is_of_no_mlflow_server(mlflow, api):
