@@ -10,7 +10,7 @@ import pytest
 from tests.lifecycle.programs import DEADLINE_S, names, quiet, run, spans
 
 BEGIN = """
-import asyncio, atexit, os, sys, threading
+import asyncio, atexit, os, sys, threading, time
 from ollamatrace import Tracer
 tracer = Tracer("sqlite:///" + sys.argv[1])
 """
@@ -173,6 +173,7 @@ def work():
     while True:
         with tracer.span("daemon"):
             made.set()
+        time.sleep(0.0001)  # without a pause it has the interpreter nearly for itself
 threading.Thread(target=work, daemon=True).start()
 made.wait()
 sys.exit(3)
