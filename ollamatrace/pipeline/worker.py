@@ -86,6 +86,8 @@ class Worker:
                 thread.start()
                 self._thread = thread
                 self.idle = False
+        except RecursionError:
+            return True  # at the end of the stack nothing can be done; the next to end starts it
         except RuntimeError as error:
             if "shutdown" not in str(error):  # from 3.12 on no thread starts then: that is usual
                 guard.warn(

@@ -184,3 +184,23 @@ sys.exit(3)
     assert not done.stderr or "max_spans" in done.stderr  # it may be quicker than the store
     found = spans(tmp_path / "x.db")
     assert len({one.span_id for one in found}) == len(found) > 0
+
+
+def test_a_recursion_to_the_end_of_the_stack(tmp_path):
+    """The first span to end starts the worker, which takes some stack itself."""
+    code = (
+        BEGIN
+        + """
+@tracer.trace
+def deeper(n):
+    return deeper(n + 1)
+try:
+    deeper(0)
+except RecursionError:
+    pass
+report = tracer.flush(timeout=30)
+print(report.accepted == report.delivered > 300)
+"""
+    )
+    done = run(code, tmp_path / "x.db")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
