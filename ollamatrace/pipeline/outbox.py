@@ -69,6 +69,8 @@ class Outbox:
         """The bytes of the parcels that are in memory, too."""
         self._waiting = 0
         """The bytes of those that are in the spool, on their way included."""
+        self._expires_at = 0.0
+        """Before then, on the monotonic clock, none of them is too old."""
         self._sender = self._make_sender()
 
     def _make_sender(self) -> Sender:
@@ -119,6 +121,7 @@ class Outbox:
                 self.adopted.taken += count
                 self._parcels.append(Parcel(None, place, count, place.length, born))
                 self._waiting += place.length
+                self._expires_at = 0.0
             self._drop_oldest()
             pause()
 
@@ -193,15 +196,16 @@ class Outbox:
 
     def _drop_oldest(self) -> None:
         """Keep the spool within its bounds."""
-        too_old = time.monotonic() - self._delivery.spool_max_age_s
+        now, longest = time.monotonic(), self._delivery.spool_max_age_s
         while True:
             with self._lock:
-                kept = [one for one in self._parcels if one.place is not None]
-                if not kept:
-                    return
-                oldest = min(kept, key=lambda parcel: parcel.born)
                 full = self._waiting + self._spool.beyond > self._delivery.spool_max_bytes
-                if not full and oldest.born >= too_old:
+                if not full and now < self._expires_at:
+                    return  # there may be thousands, which are not to be looked at each time
+                kept = [one for one in self._parcels if one.place is not None]
+                oldest = min(kept, key=lambda parcel: parcel.born, default=None)
+                self._expires_at = (now if oldest is None else oldest.born) + longest
+                if oldest is None or (not full and now <= self._expires_at):
                     return
                 self._parcels.remove(oldest)
                 self._forget_memory(oldest)
@@ -273,6 +277,7 @@ class Outbox:
         self._batches.clear()
         self._parcels.clear()
         self._memory = self._waiting = self._tried = 0
+        self._expires_at = 0.0
         self._adopt_at = 0.0
         self.adopted = Adopted()
         self._sender = self._make_sender()
