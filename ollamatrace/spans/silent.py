@@ -20,7 +20,7 @@ class SilentSpan(Span):
         self.name = name
         self.kind = kind
         self.owner = cast("Owner", None)
-        self.outer = self.outputs = self._parent = self._warnings = None
+        self.outer = self.outputs = self._parent = self._warnings = self._top = None
         self.ended = False
         self._trace = self._id = 0
 

@@ -68,6 +68,7 @@ class Span:
         "_session",
         "_start_ns",
         "_status",
+        "_top",
         "_trace",
         "_warnings",
         "ended",
@@ -109,6 +110,8 @@ class Span:
         self._status: Status = "OK"
         self._end_reason: EndReason = "returned"
         self._warnings: list[str] | None = None
+        self._top: Span | None = None
+        """What `top` has found, which never changes."""
         self._noted: TraceUpdate | None = None
         """What is said about its trace, if it is the top span; never changed, only replaced."""
 
@@ -336,10 +339,15 @@ class Span:
 
         Below a span of another process it is what stands for that.
         """
+        passed: list[Span] = []
         span = self
-        while (above := span.above()) is not None:
+        while span._top is None and (above := span.above()) is not None:
+            passed.append(span)
             span = above
-        return span
+        top = span._top or span
+        for one in passed:  # a loop of tasks, each begun by the one before, has no end
+            one._top = top
+        return top
 
     def above(self) -> Span | None:
         """The one above it in its trace, if that is known in this process."""

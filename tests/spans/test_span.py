@@ -394,3 +394,18 @@ def test_values_are_not_asked_whether_they_are_true(tracer):
     with tracer.span("job") as job:
         job.inputs = {"lazy": Lazy()}
     assert asked == []
+
+
+def test_the_top_of_a_long_chain_is_looked_for_once(tracer, monkeypatch):
+    """Tasks that begin the next one inside of their own span make one that never ends."""
+    steps = []
+    above = Span.above
+    monkeypatch.setattr(Span, "above", lambda span: steps.append(1) or above(span))
+    with span("root") as root:
+        last = root
+        for number in range(500):
+            with span(f"{number}", parent=last) as last:
+                pass
+            assert last.top() is root
+    assert len(tracer.finished()) == 501
+    assert len(steps) < 2000
