@@ -303,8 +303,9 @@ class Outbox:
             for parcel in taken:
                 here = parcel.items()
                 items += here
-                found = {item.number for item in here}
-                if lost := [part for part in _each(parcel.left) if part[0] not in found]:
+                if len(here) < len(parcel.left):
+                    found = {item.number for item in here}
+                    lost = [part for part in _each(parcel.left) if part[0] not in found]
                     self._drop(parcel, lost, "spool_unreadable")
         except Exception:  # no memory, say
             self._return([parcel for parcel in taken if parcel.left])
