@@ -11,7 +11,7 @@ from ollamatrace.errors import ClosedError, ConfigError, OllamatraceError, Store
 from ollamatrace.executor import copy_context_executor
 from ollamatrace.pipeline import FlushReport, flush_on_sigterm
 from ollamatrace.records import SpanRecord, Timing, Trace, Usage
-from ollamatrace.settings import Capture, Delivery
+from ollamatrace.settings import Capture, Delivery, Sampling
 from ollamatrace.spans import Span
 from ollamatrace.tracer import (
     Tracer,
@@ -32,6 +32,7 @@ __all__ = [
     "Delivery",
     "FlushReport",
     "OllamatraceError",
+    "Sampling",
     "Span",
     "SpanRecord",
     "StoreError",

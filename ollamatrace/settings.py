@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from ollamatrace.errors import ConfigError
-from ollamatrace.records import utf8
+from ollamatrace.records import Trace, utf8
 
 _MIN_LEAF_BYTES = 64
 MIN_STORE_BYTES = 1024 * 1024
 """A store that is smaller would hold next to nothing."""
+
+
+RuleName = Literal["email", "phone", "key", "card"]
+"""A built-in rule of what is not to be recorded; see `ollamatrace.privacy`."""
+Redact = Callable[[str], str] | RuleName
+KeepName = Literal["errors", "warnings"]
+"""A built-in rule of which traces are kept: one with an error, one with a warning."""
+Keep = Callable[[Trace], object] | KeepName
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +29,23 @@ class Capture:
     """What of a call is recorded.
 
     Args:
+        content: ``False``: of inputs, outputs, attributes and exceptions only their shape and
+            settings, and of each text its size and hash; names, tags, tokens and timings stay.
+        redact: What is not to be recorded is taken out of every text by these: callables that
+            are given a text and return what is recorded instead, and the names of built-in ones:
+            ``"email"``, ``"phone"``, ``"key"`` (API keys, tokens, passwords) and ``"card"``.
         max_leaf_bytes: The longest single text or blob; what is longer is cut, and the span says
             so. The shape around it stays.
         stream_events: Each chunk of a stream is an event of its span, with when it came.
     """
 
+    content: bool = True
+    redact: tuple[Redact, ...] = ()
     max_leaf_bytes: int = 16 * 1024 * 1024
     stream_events: bool = True
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "redact", _rules("redact", self.redact, get_args(RuleName)))
         if self.max_leaf_bytes < _MIN_LEAF_BYTES:
             raise ConfigError(f"max_leaf_bytes must be {_MIN_LEAF_BYTES} or more")
 
@@ -68,6 +85,48 @@ class Delivery:
                 raise ConfigError(f"{name} must be greater than 0, not {getattr(self, name)!r}")
         if self.store_max_bytes < MIN_STORE_BYTES:
             raise ConfigError(f"store_max_bytes must be {MIN_STORE_BYTES} or more")
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which traces are recorded: whole ones, or nothing of them.
+
+    It is decided by the trace id when a trace begins, as OpenTelemetry's ``TraceIdRatioBased``
+    does; what begins below, in other processes too, follows (``traceparent``).
+
+    Args:
+        ratio: The share of the traces that are recorded, from 0 to 1.
+        keep: Which of the others are recorded nevertheless, decided when the trace has ended:
+            callables that are given the `Trace` and say so, and the names of built-in ones:
+            ``"errors"`` and ``"warnings"``. Not asked about traces of other processes.
+
+    Example:
+        >>> Sampling(0.1, keep=("errors", lambda trace: len(trace.spans) > 100))
+    """
+
+    ratio: float = 1.0
+    keep: tuple[Keep, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ratio <= 1:
+            raise ConfigError(f"ratio is a share from 0 to 1, not {self.ratio!r}")
+        object.__setattr__(self, "keep", _rules("keep", self.keep, get_args(KeepName)))
+
+
+def _rules(setting: str, given: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    """Callables and names of built-in ones, as a tuple.
+
+    Raises:
+        ConfigError: one of them is neither.
+    """
+    if isinstance(given, str) or callable(given):
+        raise ConfigError(f"{setting} takes several: {setting}=({given!r},)")
+    rules = tuple(given)
+    for rule in rules:
+        if rule not in names and not callable(rule):
+            known = ", ".join(map(repr, names))
+            raise ConfigError(f"{setting} takes callables and {known}, not {rule!r}")
+    return rules
 
 
 @dataclass(frozen=True, slots=True)

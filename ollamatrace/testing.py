@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ollamatrace.pipeline import Sink
 from ollamatrace.records import Record, SpanRecord, TraceUpdate
-from ollamatrace.settings import Capture
+from ollamatrace.settings import Capture, Sampling
 from ollamatrace.spans import apply
 from ollamatrace.tracer import Tracer
 
@@ -48,9 +48,14 @@ class MemoryTracer(Tracer):
         ...     [record] = tracer.finished()
     """
 
-    def __init__(self, *, capture: Capture = Capture()) -> None:  # noqa: B008  frozen
+    def __init__(
+        self,
+        *,
+        capture: Capture = Capture(),  # noqa: B008  frozen
+        sampling: Sampling = Sampling(),  # noqa: B008
+    ) -> None:
         self._memory = _Memory()
-        super().__init__(capture=capture)
+        super().__init__(capture=capture, sampling=sampling)
 
     def _open(self, *_address: object, **_settings: object) -> list[Sink]:
         return [self._memory]

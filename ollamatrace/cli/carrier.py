@@ -30,6 +30,8 @@ class Stored:
     """A record that is finished already, as the queue takes it."""
 
     record: SpanRecord
+    is_sampled: bool = True
+    """What is in a store was decided when it was recorded."""
 
     def finish(self) -> SpanRecord:
         """The record as it is."""

@@ -291,6 +291,8 @@ class Call(Span):
 class _Handed:
     """Parts of a stream that goes on."""
 
+    is_sampled = True
+    """They are of no use without the rest of the span, which is asked."""
     __slots__ = ("_call", "parts")
 
     def __init__(self, call: Call, parts: list[Part]) -> None:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from ollamatrace.pipeline.queue import Intake
 from ollamatrace.pipeline.ranges import Ranges
 from ollamatrace.pipeline.report import FlushReport
 from ollamatrace.records import Record, SpanRecord
@@ -192,12 +193,11 @@ class Ledger:
         """Whether the first `count` things of the queue are delivered or dropped everywhere."""
         return all(self.is_finished(account, count) for account in self.accounts)
 
-    def report(self, intake: Callable[[], tuple[int, Counter[str]]]) -> FlushReport:
+    def report(self, intake: Callable[[], Intake]) -> FlushReport:
         """The account as it stands.
 
         Args:
-            intake: Gives how many spans were accepted, and how many of those the queue refused by
-                reason. Asked last: what arrives in between is pending.
+            intake: Gives what came to the queue. Asked last: what arrives in between is pending.
         """
         with self._lock:
             each = [
@@ -212,15 +212,13 @@ class Ledger:
             before = self._dropped.before.total()
             lost_kept = before + len(kept.common(self._lost))
             lost_finished = before + len(finished.common(self._lost))
-        accepted, refused = intake()
+        came = intake()
         destinations = {
-            url: _report(accepted, refused, kept - finished, finished - dropped.total(), dropped)
+            url: _report(came, kept - finished, finished - dropped.total(), dropped)
             for url, (kept, finished), dropped in each
         }
         kept_spans, finished_spans = total[0] - lost_kept, total[1] - lost_finished
-        return _report(
-            accepted, refused, kept_spans - finished_spans, finished_spans, lost, destinations
-        )
+        return _report(came, kept_spans - finished_spans, finished_spans, lost, destinations)
 
     def _counts(self, kept: Ranges, finished: Ranges) -> tuple[int, int]:
         """How many spans are in each."""
@@ -238,21 +236,21 @@ class Ledger:
 
 
 def _report(
-    accepted: int,
-    refused: Counter[str],
+    came: Intake,
     spooled: int,
     delivered: int,
     dropped: Counter[str],
     destinations: Mapping[str, FlushReport] | None = None,
 ) -> FlushReport:
-    reasons = refused + dropped
+    reasons = came.refused + dropped
     lost = reasons.total()
     return FlushReport(
-        accepted=accepted,
-        pending=accepted - spooled - delivered - lost,
+        accepted=came.accepted,
+        pending=came.accepted - spooled - delivered - lost,
         spooled=spooled,
         delivered=delivered,
         dropped=lost,
         reasons={reason: count for reason, count in reasons.items() if count},
         destinations=destinations or {},
+        sampled_out=came.left_out,
     )

@@ -12,23 +12,23 @@ from ollamatrace.errors import ConfigError
 from ollamatrace.pipeline.channel import Channel
 from ollamatrace.pipeline.green import warn_if_green
 from ollamatrace.pipeline.lane import Lane
-from ollamatrace.pipeline.ledger import Account, Batch, Ledger
+from ollamatrace.pipeline.ledger import Account, Ledger
 from ollamatrace.pipeline.queue import SpanQueue
 from ollamatrace.pipeline.report import FlushReport
+from ollamatrace.pipeline.sampler import Sampler
 from ollamatrace.pipeline.sink import Queued, Sink
+from ollamatrace.pipeline.supply import BATCH_SPANS, Supply
 from ollamatrace.pipeline.worker import worker
 from ollamatrace.records import Record
-from ollamatrace.settings import Delivery, default_spool
+from ollamatrace.settings import Delivery, Sampling, default_spool
 
 if TYPE_CHECKING:
     from ollamatrace.pipeline.outbox import Outbox
 
-_BATCH_SPANS: Final = 512
 _BATCHES_A_TURN: Final = 4
 _GIVE_UP_S: Final = 1.0
 _LONGEST_S: Final = 365 * 24 * 3600.0
 """As good as for ever; the system's own limit is not much further off."""
-_BATCH_BYTES: Final = 4 * 1024 * 1024
 
 
 class OpenSpan(Protocol):
@@ -44,17 +44,28 @@ class Pipeline:
 
     Any thread may `put` and `flush`. Everything else is done by the worker, or, where no thread
     can be had (at the end of the interpreter), by the thread that puts.
+
+    Args:
+        destinations: Where records go.
+        delivery: How much may wait, and for how long.
+        sampling: Which traces are recorded.
+        redact: What every record passes before anything else gets it, if there is such a stage.
+        on_warning: Called with each warning about it.
     """
 
     def __init__(
         self,
         destinations: Sequence[Sink | Channel],
         delivery: Delivery,
+        *,
+        sampling: Sampling,
+        redact: Callable[[Record], Record] | None,
         on_warning: Callable[[str], None] | None = None,
     ) -> None:
         self.delay_s = delivery.delay_s
         self.open: dict[int, OpenSpan] = {}
         """Spans that have not ended, by span id; whoever takes one out here ends it."""
+        self.sampler = Sampler(sampling, delivery, on_warning)
         self._queue = SpanQueue(delivery)
         self._told = on_warning
         self._pump_lock = threading.Lock()
@@ -71,6 +82,7 @@ class Pipeline:
         self.behind = False
         """The last pump left something: the next is due at once."""
         self._ledger = Ledger([one.url for one in destinations], self._queue.release)
+        self._supply = Supply(self._queue, self._ledger, self.sampler, redact)
         self._lanes = [
             self._lane(one, account, delivery)
             for one, account in zip(destinations, self._ledger.accounts, strict=True)
@@ -130,7 +142,7 @@ class Pipeline:
             for lane in self._lanes:
                 lane.start()
         self._since_pump += 1
-        if not self._called and (self._since_pump >= _BATCH_SPANS or self._queue.crowded):
+        if not self._called and (self._since_pump >= BATCH_SPANS or self._queue.crowded):
             self._called = True
             worker.wake(self, "full")
         elif worker.idle:
@@ -139,8 +151,15 @@ class Pipeline:
             self._refused(reason)
         return reason is None
 
+    def leave_out(self, trace_id: str) -> None:
+        """Count a span that has ended and is not recorded, nor anything else of its trace."""
+        self.sampler.leave_out(trace_id)
+        self._queue.leave_out(1)
+
     def flush(self, timeout: float, patience: float | None = None) -> FlushReport:
         """Wait until all that was queued before this call has arrived or is lost.
+
+        Not for what is held until its trace has ended.
 
         Args:
             timeout: The longest wait in seconds.
@@ -154,7 +173,15 @@ class Pipeline:
             for lane in self._lanes:
                 lane.forgive()
         hurried = self._hurried
-        done = self._begun and self._settled(target)
+        goal: int | None = None
+
+        def settled() -> bool:
+            nonlocal goal
+            if goal is None and self._supply.taken >= target:
+                goal = self._supply.outgoing  # what goes out later is not waited for
+            return goal is not None and self._ledger.is_done(goal)
+
+        done = self._begun and settled()
         if not done and not worker.is_me() and worker.wake(self, "flush"):
             with self._arrived:
                 self._arrived.wait_for(
@@ -162,7 +189,7 @@ class Pipeline:
                     lambda: (
                         self._begun
                         and (
-                            self._settled(target)
+                            settled()
                             or (self._hurried > hurried and self._hopeless(target, patience))
                         )
                     ),
@@ -173,6 +200,11 @@ class Pipeline:
     def close(self) -> None:
         """Take no more spans. What is here still goes out."""
         self._queue.close()
+        self.finish_traces()
+
+    def finish_traces(self) -> None:
+        """Hold nothing back any more: traces that have not ended are decided by what is there."""
+        self.sampler.final = True
 
     def retire(self) -> None:
         """Have the worker let go of the destinations when nothing is on its way any more.
@@ -180,14 +212,14 @@ class Pipeline:
         Unlike `release` it does not wait for a file to be closed: this is for a collected tracer,
         which may be collected anywhere.
         """
-        self._queue.close()
+        self.close()
         self.retired = True
         if not worker.look_again():
             worker.remove(self)  # without a worker nothing is on its way
 
     def release(self) -> None:
         """Let go of the destinations, now or, if something is still on its way, when it is not."""
-        self._queue.close()
+        self.close()
         self.retired = True
         if self.quiet and self._pump_lock.acquire(blocking=False):
             try:
@@ -209,16 +241,17 @@ class Pipeline:
 
     @property
     def waiting(self) -> bool:
-        """Whether something is in the queue."""
-        return bool(self._queue.items)
+        """Whether something is to be brought on its way."""
+        return self._supply.waits
 
     @property
     def quiet(self) -> bool:
         """Whether nothing is on its way: all has arrived, is lost, or waits in a file."""
-        queued = self._queue.queued
-        return not self.waiting and all(
-            self._ledger.is_finished(lane.account, queued)
-            or (self._ledger.is_kept(lane.account, queued) and lane.rests)
+        out = self._supply.outgoing
+        all_taken = self._supply.taken >= self._queue.queued and not self.waiting
+        return all_taken and all(
+            self._ledger.is_finished(lane.account, out)
+            or (self._ledger.is_kept(lane.account, out) and lane.rests)
             for lane in self._lanes
         )
 
@@ -241,8 +274,9 @@ class Pipeline:
             self._called = False
             busy = self.behind = False
             for turn in range(_BATCHES_A_TURN):
-                batch = self._next_batch(pause)
+                batch = self._supply.batch(pause)
                 if batch is None:
+                    self.behind = self.waiting  # what it has seen so far is held back
                     break
                 busy = True
                 self.behind = turn == _BATCHES_A_TURN - 1 and self.waiting
@@ -306,6 +340,8 @@ class Pipeline:
         self._arrived = threading.Condition()
         self._queue.forget()
         self._ledger.forget()
+        self.sampler.forget()
+        self._supply.forget()
         self._since_pump = 0
         self._fresh = True
         self._noted = False
@@ -314,29 +350,13 @@ class Pipeline:
         for lane in self._lanes:
             lane.forget()
 
-    def _next_batch(self, pause: Callable[[], None]) -> Batch | None:
-        records: list[Record] = []
-        size = others = failed = 0
-        items = self._queue.items
-        while items and len(records) < _BATCH_SPANS and size < _BATCH_BYTES:
-            item, item_size, item_spans, is_part = items.popleft()
-            record = guard.shielded(item.finish)()
-            if record is not None:
-                records.append(record)
-                size += item_size
-            else:
-                self._queue.release(item_spans, item_size)
-                failed += item_spans
-                others += not item_spans and not is_part
-            pause()
-        batch = self._ledger.batch(records, size, others=others, failed=failed)
-        return batch if records else None
-
-    def _settled(self, target: int) -> bool:
-        return self._ledger.is_done(target)
-
     def _hopeless(self, target: int, patience: float | None) -> bool:
-        return not self.waiting and all(lane.hopeless(target, patience) for lane in self._lanes)
+        out = self._supply.outgoing
+        return (
+            self._supply.taken >= target
+            and not self.waiting
+            and all(lane.hopeless(out, patience) for lane in self._lanes)
+        )
 
     def _refused(self, reason: str) -> None:
         text = {

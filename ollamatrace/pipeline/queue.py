@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
+from typing import NamedTuple
 
 from ollamatrace.pipeline.sink import Queued
 from ollamatrace.settings import Delivery
+
+
+class Intake(NamedTuple):
+    """What has come to a queue: spans that ended, those without room by reason, those left out."""
+
+    accepted: int
+    refused: Counter[str]
+    left_out: int
 
 
 class SpanQueue:
@@ -33,6 +42,8 @@ class SpanQueue:
         """More than half of the room is taken: it is time to make some."""
         self.refused: Counter[str] = Counter()
         """Spans that were not let in, by reason."""
+        self.left_out = 0
+        """Spans that are not recorded, as sampling has decided; they are not accepted."""
 
     def put(self, item: Queued, size: int, spans: int = 1, *, is_part: bool = False) -> str | None:
         """Let `item` in, or say why not: ``"queue_full"`` or ``"closed"``."""
@@ -58,10 +69,16 @@ class SpanQueue:
             self.refused[reason] += spans
             return reason
 
-    def intake(self) -> tuple[int, Counter[str]]:
-        """How many spans ended, and how many of them found no room, by reason."""
+    def intake(self) -> Intake:
+        """What has come so far."""
         with self.lock:
-            return self.accepted, Counter(self.refused)
+            return Intake(self.accepted, Counter(self.refused), self.left_out)
+
+    def leave_out(self, spans: int, *, accepted: int = 0) -> None:
+        """Count what is not recorded, and how much of it was accepted before."""
+        with self.lock:
+            self.left_out += spans
+            self.accepted -= accepted
 
     def close(self) -> None:
         """Let nothing in any more."""
@@ -78,5 +95,5 @@ class SpanQueue:
         """Start anew in the child after a fork, with a lock that no lost thread holds."""
         self.lock = threading.RLock()
         self.items.clear()
-        self.accepted = self.queued = self.waiting = self.bytes = 0
+        self.accepted = self.queued = self.waiting = self.bytes = self.left_out = 0
         self.refused.clear()

@@ -23,6 +23,8 @@ class FlushReport:
             ``spool_unwritable``, ``spool_full``, ``spool_expired``, ``spool_unreadable``,
             ``rejected``.
         destinations: The same for each destination, by its URL without credentials.
+        sampled_out: Spans that ended and are not recorded, as `Sampling` has decided; they are not
+            among the accepted.
     """
 
     accepted: int = 0
@@ -32,3 +34,4 @@ class FlushReport:
     dropped: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict[str, int])
     destinations: Mapping[str, FlushReport] = field(default_factory=dict[str, "FlushReport"])
+    sampled_out: int = 0

@@ -43,6 +43,11 @@ class Sink(Protocol):
 class Queued(Protocol):
     """What waits in the queue: an ended span, an update, or a part of a stream that goes on."""
 
+    @property
+    def is_sampled(self) -> bool:
+        """Whether it is a span of a trace that is wanted by its id."""
+        ...
+
     def finish(self) -> Record | None:
         """Do on the worker what the caller's thread was spared; a part has no record of its own."""
         ...

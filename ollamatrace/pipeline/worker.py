@@ -157,6 +157,7 @@ class Worker:
             for pipeline in self._pipelines:
                 for span in list(pipeline.open.values()):
                     guard.shielded(span.abandon)()
+                pipeline.finish_traces()
             self.flush(_EXIT_S if timeout is None else timeout)
         except KeyboardInterrupt:  # a second Ctrl-C: leave at once
             pass

@@ -3,12 +3,13 @@
 from ollamatrace.spans.failure import is_cancellation
 from ollamatrace.spans.function import FunctionSpan, GeneratorSpan
 from ollamatrace.spans.owner import Owner
-from ollamatrace.spans.remote import RemoteSpan
+from ollamatrace.spans.remote import SAMPLED, RemoteSpan
 from ollamatrace.spans.silent import SilentSpan
 from ollamatrace.spans.span import Span
 from ollamatrace.spans.update import QueuedUpdate, apply
 
 __all__ = [
+    "SAMPLED",
     "FunctionSpan",
     "GeneratorSpan",
     "Owner",

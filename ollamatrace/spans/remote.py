@@ -11,6 +11,8 @@ from ollamatrace.spans.owner import Owner
 from ollamatrace.spans.span import Span
 from ollamatrace.spans.update import QueuedUpdate, noting, together
 
+SAMPLED: Final = 0x01
+"""The trace flag of W3C Trace Context that says that a trace is recorded."""
 _KIND: Final = "UNKNOWN"
 _OTHER: Final = "opentelemetry"
 
@@ -48,6 +50,7 @@ class RemoteSpan(Span):
             self._start_ns, self._begun = time.time_ns(), time.perf_counter_ns()
         self.flags = flags
         """Its trace flags, to be passed on."""
+        self.is_sampled = bool(flags & SAMPLED)
         self.state = state
         """Its trace state, to be passed on."""
         self.is_here = is_here
@@ -93,7 +96,7 @@ class RemoteSpan(Span):
 
     def say(self, pipeline: Pipeline) -> None:
         """Send what is noted and has not gone out."""
-        if not self._unsaid:
+        if not self._unsaid or not self.is_sampled:
             return
         with noting.lock:
             noted = self._noted if self._unsaid else None

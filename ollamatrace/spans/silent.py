@@ -21,7 +21,7 @@ class SilentSpan(Span):
         self.kind = kind
         self.owner = cast("Owner", None)
         self.outer = self.outputs = self._parent = self._warnings = self._top = None
-        self.ended = False
+        self.ended = self.is_sampled = False
         self._trace = self._id = 0
 
     @property

@@ -72,6 +72,7 @@ class Span:
         "_trace",
         "_warnings",
         "ended",
+        "is_sampled",
         "kind",
         "name",
         "outer",
@@ -88,6 +89,8 @@ class Span:
         self.kind = utf8(kind)
         self.ended = False
         """Whether it is over; what is done to it then has no effect."""
+        self.is_sampled = True
+        """Whether its trace is wanted by its id; what is not may be kept when it has ended."""
         self.outer: Span | None = None
         """The span that was current when this one began."""
         self.outputs: Any = None
@@ -221,10 +224,12 @@ class Span:
             parent = None  # it has not begun, or records nothing
         if parent is not None and (parent.owner is self.owner or parent.is_remote):
             self._trace, self._parent_id = parent._trace, parent._id
+            self.is_sampled = parent.is_sampled
             if parent.is_remote:
                 cast("RemoteSpan", parent).mark(self)
         else:
             self._trace = new_bits(128)
+            self.is_sampled = self.owner.pipeline.sampler.wants(self._trace)
             if parent is not None:
                 # No destination ever gets a span whose parent it will never see.
                 self.link(parent)
@@ -375,6 +380,9 @@ class Span:
 
     @shielded
     def _queue(self, pipeline: Pipeline) -> None:
+        if not self.is_sampled and (not pipeline.sampler.has_rules or self.top().is_remote):
+            pipeline.leave_out(self.trace_id)
+            return
         if self.outputs is not None:
             self._outputs = snapshot(self.outputs, self.owner.capture.max_leaf_bytes)
             self.outputs = None

@@ -32,6 +32,8 @@ if hasattr(os, "register_at_fork"):
 class QueuedUpdate:
     """A `TraceUpdate` on its way through the queue."""
 
+    is_sampled = False
+    """It goes with the spans of its trace."""
     __slots__ = ("_update", "size")
 
     def __init__(self, update: TraceUpdate) -> None:

@@ -8,11 +8,10 @@ from typing import Any, Final, Self, TypeVar, overload
 
 from ollamatrace import guard
 from ollamatrace.context import enclosing, innermost, make_current, put_back
-from ollamatrace.spans import RemoteSpan, Span
+from ollamatrace.spans import SAMPLED, RemoteSpan, Span
 from ollamatrace.tracer.lookup import registry
 from ollamatrace.tracer.traceparent import (
     PARENT,
-    SAMPLED,
     STATE,
     Parent,
     format_parent,
@@ -132,7 +131,7 @@ def passed_on(span: Span) -> tuple[int, str | None]:
         if isinstance(above, RemoteSpan):
             return above.flags, above.state
         above = above.above()
-    return SAMPLED, None
+    return SAMPLED if span.is_sampled else 0, None
 
 
 def _is_below(here: Span | None, remote: Span) -> bool:

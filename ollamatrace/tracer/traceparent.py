@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 PARENT: Final = "traceparent"
 STATE: Final = "tracestate"
-SAMPLED: Final = 0x01
 
 _KNOWN_FLAGS: Final = 0x03
 """Sampled, and that the trace id is random. All others are to be sent as zero."""

@@ -13,8 +13,8 @@ from ollamatrace.destinations import Backend, Paged, Query, open_destination
 from ollamatrace.errors import ClosedError, ConfigError
 from ollamatrace.ids import parse_trace_id
 from ollamatrace.pipeline import Channel, FlushReport, Pipeline, Sink
-from ollamatrace.records import Trace, utf8
-from ollamatrace.settings import Capture, Delivery, Environment
+from ollamatrace.records import Record, Trace, utf8
+from ollamatrace.settings import Capture, Delivery, Environment, Sampling
 from ollamatrace.spans import SilentSpan, Span
 from ollamatrace.tracer.decorator import decorated
 from ollamatrace.tracer.lookup import registry
@@ -42,6 +42,7 @@ class Tracer:
         experiment: The experiment that they are filed under; the environment's, else ``Default``.
         capture: What is recorded.
         delivery: How much may wait, and for how long.
+        sampling: Which traces are recorded.
         on_warning: Called with each warning that is logged about this tracer.
 
     Raises:
@@ -55,6 +56,7 @@ class Tracer:
         experiment: str | None = None,
         capture: Capture = Capture(),  # noqa: B008  frozen
         delivery: Delivery = Delivery(),  # noqa: B008
+        sampling: Sampling = Sampling(),  # noqa: B008
         on_warning: Callable[[str], None] | None = None,
     ) -> None:
         environment = Environment.read()
@@ -70,7 +72,13 @@ class Tracer:
             delivery,
             on_warning,
         )
-        self.pipeline = Pipeline(self._destinations, delivery, on_warning)
+        self.pipeline = Pipeline(
+            self._destinations,
+            delivery,
+            sampling=sampling,
+            redact=self._redaction(on_warning),
+            on_warning=on_warning,
+        )
         self.pipeline.off = environment.disabled
         self._closed = False
         self._mark = object()
@@ -100,6 +108,13 @@ class Tracer:
             for one in servers
         ]
         return list({one.url: one for one in made}.values())
+
+    def _redaction(self, told: Callable[[str], None] | None) -> Callable[[Record], Record] | None:
+        if self.capture.content and not self.capture.redact:
+            return None
+        from ollamatrace.privacy import Redaction  # only who asks for it pays for the import
+
+        return Redaction(self.capture, told).apply
 
     def __repr__(self) -> str:
         urls = ", ".join(one.url for one in self._destinations)

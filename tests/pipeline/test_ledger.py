@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ollamatrace.pipeline.ledger import Ledger
+from ollamatrace.pipeline.queue import Intake
 from ollamatrace.records import SpanRecord, TraceUpdate
 from tests.pipeline.tracers import balanced
 
@@ -98,7 +99,7 @@ def test_each_span_is_counted_as_what_became_of_it(batches, random):
         for place, number in [waiting.pop() for _ in range(len(waiting) // 2)]:
             settle(ledger, naive, place, number, random)
         accepted = len([fates for fates in naive.fates if fates is not None])
-        report = balanced(ledger.report(lambda accepted=accepted: (accepted, Counter())))
+        report = balanced(ledger.report(lambda accepted=accepted: Intake(accepted, Counter(), 0)))
         same(report, naive.total())
         for place, url in enumerate(URLS):
             same(report.destinations[url], naive.count(place))
@@ -144,7 +145,7 @@ def test_an_account_of_many_takes_no_more_room_than_one_of_few(reason):
         *(one for a in ledger.accounts for one in (a.kept, a.finished, *a.dropped.now.values())),
     ]
     assert max(len(one.bounds) for one in ranges) <= 2
-    report = ledger.report(lambda: (2000, Counter()))
+    report = ledger.report(lambda: Intake(2000, Counter(), 0))
     assert report.delivered == (1000 if reason else 2000)
 
 
@@ -153,6 +154,6 @@ def test_after_a_fork_it_begins_anew():
     batch = ledger.batch([SPAN, SPAN], 10, others=0, failed=0)
     ledger.dropped(ledger.accounts[0], [(batch.first, batch.stop)], "rejected")
     ledger.forget()
-    report = balanced(ledger.report(lambda: (0, Counter())))
+    report = balanced(ledger.report(lambda: Intake(0, Counter(), 0)))
     assert report.dropped == report.delivered == 0
     assert ledger.batch([SPAN], 10, others=0, failed=0).first == 0

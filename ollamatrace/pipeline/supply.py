@@ -1,0 +1,111 @@
+"""From the queue to the batches: records are made, cleaned, sampled and numbered. On the worker."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from ollamatrace import guard
+from ollamatrace.pipeline.ledger import Batch, Ledger
+from ollamatrace.pipeline.queue import SpanQueue
+from ollamatrace.pipeline.sampler import Sampler, Sized
+from ollamatrace.pipeline.sink import Queued
+from ollamatrace.records import Record, SpanRecord
+
+BATCH_SPANS: Final = 512
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+
+
+class Supply:
+    """Makes batches of what is in the queue.
+
+    Args:
+        queue: What has ended.
+        ledger: Numbers what goes out.
+        sampler: Decides what does.
+        redact: What every record passes before anything else gets it, if there is such a stage.
+    """
+
+    def __init__(
+        self,
+        queue: SpanQueue,
+        ledger: Ledger,
+        sampler: Sampler,
+        redact: Callable[[Record], Record] | None,
+    ) -> None:
+        self._queue = queue
+        self._ledger = ledger
+        self._sampler = sampler
+        self._redact = redact
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew in the child after a fork."""
+        self._ready: deque[Sized] = deque()
+        """Records that go out with the next batches."""
+        self.taken = 0
+        """Spans and updates that have come out of the queue."""
+        self.outgoing = 0
+        """Those among them that go out, or could not be made: not what is held or left out."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something for a batch."""
+        held = self._sampler.final and self._sampler.holds
+        return bool(self._queue.items or self._ready or held)
+
+    def batch(self, pause: Callable[[], None]) -> Batch | None:
+        """The next batch; ``None`` if nothing is to go out now.
+
+        Args:
+            pause: Called between pieces of work: it lets the program run.
+        """
+        size = others = failed = 0
+        items = self._queue.items
+        until = self.taken + BATCH_SPANS
+        while items and self.taken < until and size < _BATCH_BYTES:
+            item, item_size, item_spans, is_part = items.popleft()
+            record = self._record(item)
+            if record is not None:
+                given = Sized(record, item_size)
+                size += self._sifted(*self._sampler.sift(given, wanted=item.is_sampled))
+            else:
+                self._queue.release(item_spans, item_size)
+                failed += item_spans
+                others += not item_spans and not is_part
+                self.outgoing += not is_part
+            self.taken += not is_part
+            pause()
+        if self._sampler.final and not items:
+            self._sifted(*self._sampler.rest())
+        records, size = self._next()
+        batch = self._ledger.batch(records, size, others=others, failed=failed)
+        return batch if records else None
+
+    def _record(self, item: Queued) -> Record | None:
+        """What an item is for all that comes after; fails closed."""
+        record = guard.shielded(item.finish)()
+        if record is None or self._redact is None:
+            return record
+        return guard.shielded(self._redact)(record)
+
+    def _sifted(self, kept: Sequence[Sized], left_out: Sequence[Sized]) -> int:
+        """Do with records as was decided; gives the size of those that go out."""
+        self._ready.extend(kept)
+        self.outgoing += len(kept)
+        for record, size in left_out:
+            spans = int(isinstance(record, SpanRecord))
+            self._queue.release(spans, size)
+            self._queue.leave_out(spans, accepted=spans)
+        return sum(size for _, size in kept)
+
+    def _next(self) -> tuple[list[Record], int]:
+        """As many records as a batch takes, and their size."""
+        records: list[Record] = []
+        total = 0
+        while self._ready and len(records) < BATCH_SPANS and total < _BATCH_BYTES:
+            record, size = self._ready.popleft()
+            records.append(record)
+            total += size
+        return records, total

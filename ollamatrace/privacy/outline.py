@@ -1,0 +1,76 @@
+"""What is left of a content that is not recorded: its shape, its settings, sizes and hashes."""
+
+# Values of any type are the business of this file.
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any, Final
+
+import orjson
+
+from ollamatrace.privacy.vocabulary import FIELDS, SETTINGS
+
+_HASHED_BYTES: Final = 32
+"""Shorter texts have no hash: there are so few of them that they can be found by trying."""
+_HASH_DIGITS: Final = 16
+_OTHER: Final = "other"
+_WORD: Final = re.compile(r"[\w.:/@+-]{1,100}")
+_TYPE: Final = re.compile(r"[A-Za-z_]\w{0,100}")
+_FRAME: Final = re.compile(r'  File "[^"\n]*", line \d+, in [^\s]+')
+
+
+def outline(value: Any) -> Any:
+    """The shape of a plain value, in which each text and each list of numbers is only described.
+
+    What fields hold that set something or count (``model``, ``role``, ``temperature``) stays. Of
+    a mapping with fields that the APIs do not have, these are described together, as their names
+    may be content: ``{"other": "<40 bytes, sha256 9f86d081884c7d65>"}``.
+    """
+    if isinstance(value, dict):
+        known = {key: _field(key, one) for key, one in value.items() if key in FIELDS}
+        unknown = {key: one for key, one in value.items() if key not in FIELDS}
+        return {**known, _OTHER: described(unknown)} if unknown else known
+    if isinstance(value, list) and any(isinstance(one, dict | list | str) for one in value):
+        return [outline(one) for one in value]
+    return value if value is None or value in ([], "") else described(value)
+
+
+def _field(name: str, value: Any) -> Any:
+    if name not in SETTINGS or isinstance(value, dict | list):
+        return outline(value)
+    return outline(value) if isinstance(value, str) and not _WORD.fullmatch(value) else value
+
+
+def scalar(value: Any) -> Any:
+    """An attribute: numbers stay."""
+    return value if value is None or isinstance(value, bool | int | float) else described(value)
+
+
+def failure(message: str) -> str:
+    """The message of a status, ``Type: text``, with the text only described."""
+    kind, separator, text = message.partition(": ")
+    if not message or not _TYPE.fullmatch(kind):
+        return described(message) if message else ""
+    return f"{kind}: {described(text)}" if separator else kind
+
+
+def frames(stack: Any) -> str:
+    """The frames of a stack alone: without source lines, and without what exceptions say."""
+    return "\n".join(line for line in str(stack).split("\n") if _FRAME.fullmatch(line))
+
+
+def described(value: Any) -> str:
+    """The size of a plain value and its hash: of a text as UTF-8, of anything else as JSON."""
+    data = value.encode() if isinstance(value, str) else orjson.dumps(value)
+    if len(data) < _HASHED_BYTES:
+        return sized(data)
+    digest = hashlib.sha256(data).hexdigest()[:_HASH_DIGITS]
+    return f"<{len(data)} bytes, sha256 {digest}>"
+
+
+def sized(data: bytes) -> str:
+    """The size alone."""
+    return f"<{len(data)} bytes>"

@@ -1,0 +1,218 @@
+"""The stage that every record passes."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ollamatrace import Capture, ConfigError, update_trace
+from ollamatrace.privacy import Redaction
+from ollamatrace.records import Content, SpanRecord, TraceUpdate
+from ollamatrace.testing import MemoryTracer
+
+SECRET = "the secret"  # noqa: S105
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False)
+    | st.text(),
+    lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(), below, max_size=4),
+    max_leaves=15,
+)
+
+
+def gone(text):
+    return text.replace(SECRET, "[gone]")
+
+
+def record(**fields):
+    ids = {"trace_id": "1" * 32, "span_id": "2" * 16, "parent_id": None}
+    times = {"start_ns": 1, "end_ns": 2}
+    return SpanRecord(
+        name="n", kind="LLM", **ids, **times, status="OK", end_reason="returned", **fields
+    )
+
+
+def redacted(capture, **fields):
+    return Redaction(capture, None).apply(record(**fields))
+
+
+def planted(value, at):
+    """`value` with the secret at one place in it, wherever `at` leads."""
+    if isinstance(value, dict) and value:
+        key = sorted(value)[at % len(value)]
+        if at % 3:
+            return {**value, key: planted(value[key], at // 2)}
+        return {**value, f"a{SECRET}b": value[key]}
+    if isinstance(value, list) and value:
+        place = at % len(value)
+        return [*value[:place], planted(value[place], at // 2), *value[place + 1 :]]
+    return f"{value if isinstance(value, str) else ''}{SECRET}."
+
+
+@given(JSON, st.integers(0, 10_000))
+def test_a_secret_is_found_however_deep(value, at):
+    value = planted(value, at)
+    capture = Capture(redact=(gone,))
+    event = {"name": "e", "time_ns": 1, "attributes": {"x": value}}
+    line = redacted(
+        capture,
+        input_content=Content(value),
+        output_content=Content(value),
+        attributes={"a": value},
+        event_content=Content([event]),
+    ).line()
+    assert SECRET.encode() not in line
+    assert line.count(b"[gone]") == 4
+
+
+@given(JSON)
+def test_what_no_rule_touches_stays(value):
+    span = redacted(Capture(redact=(gone,)), input_content=Content(value), attributes={"a": value})
+    assert span.line() == record(input_content=Content(value), attributes={"a": value}).line()
+
+
+@given(JSON, st.integers(0, 10_000))
+def test_without_content_no_text_is_left(value, at):
+    value = planted(value, at)
+    line = redacted(
+        Capture(content=False),
+        input_content=Content(value),
+        output_content=Content({"choices": [{"message": {"role": "assistant", "content": value}}]}),
+        attributes={"a": value},
+        status_message=f"ValueError: {SECRET}",
+    ).line()
+    assert SECRET.encode() not in line
+
+
+def test_without_content_shape_settings_sizes_and_hashes_stay():
+    long = "Why is the sky blue? And why is it not green?"
+    asked = {
+        "model": "llama3.2:1b",
+        "temperature": 0.5,
+        "stream": True,
+        "messages": [{"role": "system", "content": "Short."}, {"role": "user", "content": long}],
+        "of_mine": {"x": 1},
+    }
+    span = redacted(Capture(content=False), input_content=Content(asked))
+    assert span.inputs == {
+        "model": "llama3.2:1b",
+        "temperature": 0.5,
+        "stream": True,
+        "messages": [
+            {"role": "system", "content": "<6 bytes>"},
+            {"role": "user", "content": "<45 bytes, sha256 SUM>"},
+        ],
+        "other": "<19 bytes>",
+    } | {"messages": span.inputs["messages"]}
+    contents = [message["content"] for message in span.inputs["messages"]]
+    assert contents[0] == "<6 bytes>"
+    assert re.fullmatch(r"<45 bytes, sha256 [0-9a-f]{16}>", contents[1])
+    again = redacted(Capture(content=False), input_content=Content({"prompt": long}))
+    assert again.inputs == {"prompt": contents[1]}
+
+
+def test_without_content_vectors_are_described():
+    span = redacted(
+        Capture(content=False), output_content=Content({"data": [{"embedding": [0.5] * 100}]})
+    )
+    assert re.fullmatch(r"<401 bytes, sha256 \w{16}>", span.outputs["data"][0]["embedding"])
+
+
+def test_without_content_usage_times_and_names_stay():
+    def fail():
+        with tracer.span("named", "TOOL") as span:
+            span.set("attempt", 3)
+            span.set("word", "text")
+            update_trace(user="u", tags={"t": "v"})
+            raise ValueError("no good")
+
+    with MemoryTracer(capture=Capture(content=False)) as tracer:
+        with pytest.raises(ValueError, match="no"):
+            fail()
+        [one] = tracer.finished()
+    assert (one.name, one.kind, one.user, one.tags) == ("named", "TOOL", "u", {"t": "v"})
+    assert one.attributes == {"attempt": 3, "word": "<4 bytes>"}
+    assert one.status_message == "ValueError: <7 bytes>"
+    [event] = one.events
+    assert event["attributes"]["exception.type"] == "ValueError"
+    assert event["attributes"]["exception.message"] == "<7 bytes>"
+    frames = event["attributes"]["exception.stacktrace"].split("\n")
+    assert all(re.fullmatch(r'  File ".+", line \d+, in \S+', line) for line in frames)
+    assert frames[-1].endswith("in fail")
+
+
+def test_rules_come_one_after_the_other():
+    rules = (lambda text: text.replace("a", "b"), lambda text: text.replace("b", "c"))
+    assert redacted(Capture(redact=rules), input_content=Content("a")).inputs == "c"
+
+
+def test_with_both_what_is_described_has_passed_the_rules():
+    both = redacted(Capture(content=False, redact=(gone,)), input_content=Content(SECRET * 10))
+    rules = redacted(Capture(redact=(gone,)), input_content=Content(SECRET * 10))
+    outline = redacted(Capture(content=False), input_content=rules.input_content)
+    assert both.inputs == outline.inputs
+
+
+def test_a_number_may_be_one_of_a_card():
+    capture = Capture(redact=("card",))
+    assert redacted(capture, input_content=Content({"n": 4111111111111111})).inputs == {
+        "n": "<card>"
+    }
+    assert redacted(capture, input_content=Content({"n": 1732300000})).inputs == {"n": 1732300000}
+
+
+@pytest.mark.parametrize("rule", [lambda _: 1 / 0, lambda _: None, sys.exit])
+def test_a_rule_that_fails_leaves_no_text(rule, caplog):
+    span = redacted(Capture(redact=(rule,)), input_content=Content({"prompt": SECRET}))
+    assert span.inputs == {"prompt": "<redaction failed>"}
+    assert SECRET.encode() not in span.line()
+    assert SECRET not in caplog.text
+    assert "a rule of Capture(redact=…) raised" in caplog.text
+
+
+def test_a_tracer_tells_of_a_rule_that_fails():
+    told = []
+    Redaction(Capture(redact=(lambda _: 1 / 0,)), told.append).apply(record())
+    assert len(told) == 1
+    assert "ZeroDivisionError" in told[0]
+
+
+def test_a_failure_of_ours_leaves_ids_alone(monkeypatch, caplog):
+    monkeypatch.delenv("OLLAMATRACE_STRICT")
+    stage = Redaction(Capture(redact=(gone,)), None)
+    span = stage.apply(record(input_content=Content(json=b"not JSON: " + SECRET.encode())))
+    assert (span.trace_id, span.span_id, span.name) == ("1" * 32, "2" * 16, "<redaction failed>")
+    assert span.inputs is None
+    assert SECRET not in caplog.text
+    update = stage.apply(TraceUpdate(trace_id="1" * 32, tags=[SECRET]))  # type: ignore[arg-type]
+    assert update == TraceUpdate(trace_id="1" * 32)
+
+
+def test_a_blunt_rule_leaves_a_conversation_one():
+    asked = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    span = redacted(Capture(redact=(lambda _: "[x]",)), input_content=Content(asked))
+    assert span.inputs == {"model": "[x]", "messages": [{"role": "user", "content": "[x]"}]}
+    assert span.kind == "LLM"
+
+
+def test_chunks_of_a_stream_are_sizes():
+    event = {"name": "chunk", "time_ns": 5, "attributes": {"index": 0, "value": {"x": "the sec"}}}
+    span = redacted(Capture(redact=(gone,)), event_content=Content([event]))
+    assert span.events == [{**event, "attributes": {"index": 0, "value": "<15 bytes>"}}]
+
+
+@pytest.mark.parametrize("redact", ["email", ["mail"], [3], len])
+def test_rules_are_callables_or_known(redact):
+    with pytest.raises(ConfigError, match="redact takes"):
+        Capture(redact=redact)
+
+
+def test_rules_may_come_as_a_list():
+    assert Capture(redact=["email", gone]) == Capture(redact=("email", gone))
+    assert hash(Capture(redact=["email"])) == hash(Capture(redact=("email",)))
