@@ -65,7 +65,7 @@ class Slotted(otel_trace.NonRecordingSpan):
 
 
 def test_spans_of_another_sdk(tracer):
-    known = otel_trace.SpanContext(1, 2, is_remote=False)
+    known = otel_trace.SpanContext(1, 2, is_remote=False, trace_flags=otel_trace.TraceFlags(1))
     with otel_trace.use_span(Slotted(known)):
         work()
     assert ours(tracer)["work"] == (f"{2:016x}", f"{1:032x}")

@@ -162,7 +162,8 @@ def test_not_sampled_by_theirs(tracer):
             assert not flags.sampled
             assert inject()["traceparent"].endswith(f"{inside.span_id}-{flags:02x}")
         assert inject()["traceparent"].endswith(f"{ids(request)[0]}-{flags:02x}")
-    assert ours(tracer) == {"inside": ids(request)}
+    assert ours(tracer) == {}
+    assert tracer.stats().sampled_out == 1
 
 
 def test_trace_state_goes_along(tracer, theirs):
