@@ -64,5 +64,5 @@ def test_snippets_without_a_server_run(tmp_path, monkeypatch, capsys):
     ]
     for snippet in ran:
         exec(compile(snippet, "README.md", "exec"), {})  # noqa: S102  that is the point
-    assert len(ran) == 9
+    assert len(ran) == 11
     assert "1 of 1" in capsys.readouterr().out

@@ -85,10 +85,10 @@ class Sampler:
         """
         record = given.record
         trace_id = record.trace_id
-        if trace_id in self._left_out:
-            return [], [given]
         if wanted or trace_id in self._kept:
             return [given], []
+        if trace_id in self._left_out:
+            return [], [given]
         if isinstance(record, SpanRecord) or trace_id in self._held:
             self._hold(given)
         else:
