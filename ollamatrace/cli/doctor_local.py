@@ -123,7 +123,7 @@ def check_accounts(folder: Path) -> Iterator[Finding]:
         url = str(account["url"])
         adopted = as_dict(account.get("adopted"))
         total, why = sums.setdefault(url, Counter()), reasons.setdefault(url, Counter())
-        for name in ("accepted", "delivered", "spooled", "dropped"):
+        for name in ("accepted", "delivered", "spooled", "dropped", "sampled_out"):
             total[name] += _count(account.get(name))
         total["adopted"] += _count(adopted.get("delivered"))
         for lost in (as_dict(account.get("reasons")), as_dict(adopted.get("dropped"))):
@@ -141,6 +141,10 @@ def _account(url: str, total: Counter[str], why: Counter[str]) -> Finding:
         f"delivered{share}, {total['spooled']:,} left in files; {total['adopted']:,} "
         "delivered from files later"
     )
+    if total["sampled_out"]:
+        text += (
+            f"; {counted(total['sampled_out'], 'span')} left out, as Sampling has it or a caller"
+        )
     lost = ", ".join(f"{count:,} {reason}" for reason, count in why.most_common() if count)
     return warning("account", f"{text}; lost: {lost}") if lost else ok("account", text)
 

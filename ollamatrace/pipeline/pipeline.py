@@ -370,7 +370,7 @@ class Pipeline:
 def _final(lane: Lane | Outbox, report: FlushReport) -> dict[str, Any] | None:
     """What is to be noted of one destination; ``None``: nothing.
 
-    Of one that is no server only losses are: what arrived can be seen there.
+    Of one that is no server only what is missing there: what arrived can be seen.
     """
     account: dict[str, Any] = {
         "url": lane.account.url,
@@ -379,8 +379,9 @@ def _final(lane: Lane | Outbox, report: FlushReport) -> dict[str, Any] | None:
         "delivered": report.delivered,
         "dropped": report.dropped,
         "reasons": report.reasons,
+        "sampled_out": report.sampled_out,
     }
     if isinstance(lane, Lane):
-        return account if report.dropped else None
+        return account if report.dropped or report.sampled_out else None
     account["adopted"] = {"delivered": lane.adopted.delivered, "dropped": lane.adopted.dropped}
-    return account if report.accepted or lane.adopted.done else None
+    return account if report.accepted or report.sampled_out or lane.adopted.done else None

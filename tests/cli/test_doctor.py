@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
+from ollamatrace import Sampling, Tracer
 from ollamatrace.settings import default_spool
 from ollamatrace.spool import accounts
 from ollamatrace.store import Store
@@ -336,3 +337,11 @@ def test_what_a_person_sees(run, environ, server):
     done = run("doctor")
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == "1 problem, 0 warnings"
+
+
+def test_what_sampling_left_out(diagnose, path):
+    with Tracer(f"sqlite:///{path}", sampling=Sampling(0)) as tracer:
+        for _ in range(3):
+            with tracer.span("left out"):
+                pass
+    assert "3 spans left out, as Sampling has it or a caller" in diagnose()[1]["account"][1]
