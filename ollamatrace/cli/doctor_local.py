@@ -142,9 +142,7 @@ def _account(url: str, total: Counter[str], why: Counter[str]) -> Finding:
         "delivered from files later"
     )
     if total["sampled_out"]:
-        text += (
-            f"; {counted(total['sampled_out'], 'span')} left out, as Sampling has it or a caller"
-        )
+        text += f"; {counted(total['sampled_out'], 'span')} left out, by sampling or a caller"
     lost = ", ".join(f"{count:,} {reason}" for reason, count in why.most_common() if count)
     return warning("account", f"{text}; lost: {lost}") if lost else ok("account", text)
 

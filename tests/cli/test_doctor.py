@@ -344,4 +344,4 @@ def test_what_sampling_left_out(diagnose, path):
         for _ in range(3):
             with tracer.span("left out"):
                 pass
-    assert "3 spans left out, as Sampling has it or a caller" in diagnose()[1]["account"][1]
+    assert "3 spans left out, by sampling or a caller" in diagnose()[1]["account"][1]
