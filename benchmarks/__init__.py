@@ -1,1 +1,1 @@
-"""Measurements against other tracing SDKs."""
+"""Measurements: of ollamatrace alone, and beside other tracing SDKs."""

@@ -1,7 +1,7 @@
 """How calls end with other tracing SDKs: ``python -m benchmarks.conformance_peers``.
 
-Makes a virtual environment for each SDK below ``.peers/``, or takes the one that is there, runs
-the same judge in it that judges ollamatrace, and prints one Markdown table. ``--json FILE``
+Makes a virtual environment for each SDK, or takes the one that is there, runs the same judge in it
+that judges ollamatrace, and prints one Markdown table. ``--json FILE``
 keeps every cell, with what was seen where something is wrong. ``--only NAME`` takes a part.
 """
 
@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
-import venv
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-ROOT: Final = Path(__file__).parents[1]
-HOME: Final = ROOT / ".peers"
-_CLIENT_PACKAGES: Final = ("openai", "ollama", "anyio", "trio")
+from benchmarks.environments import HOME, environment, versions
+from benchmarks.surroundings import ROOT, surroundings
 
 
 @dataclass(frozen=True)
@@ -29,26 +26,16 @@ class Peer:
     """A tracing SDK and how it is judged."""
 
     name: str
-    folder: str
+    environment: str
+    """Where it is installed; see `benchmarks.environments`."""
     wrapper: str
-    packages: tuple[str, ...]
-    """What is installed; the first one's version is told."""
 
 
 PEERS: Final = (
-    Peer("ollamatrace", "ollamatrace", "tests.conformance.ours:Ollamatrace", (str(ROOT),)),
-    Peer(
-        "OpenInference",
-        "openinference",
-        "benchmarks.peers.openinference:OpenInference",
-        (
-            "openinference-instrumentation-openai",
-            "openinference-instrumentation-ollama",
-            "opentelemetry-sdk",
-        ),
-    ),
-    Peer("Langfuse", "langfuse", "benchmarks.peers.langfuse:Langfuse", ("langfuse",)),
-    Peer("MLflow autolog", "mlflow", "benchmarks.peers.mlflow:MLflow", ("mlflow",)),
+    Peer("ollamatrace", "ollamatrace", "tests.conformance.ours:Ollamatrace"),
+    Peer("OpenInference", "openinference", "benchmarks.peers.openinference:OpenInference"),
+    Peer("Langfuse", "langfuse", "benchmarks.peers.langfuse:Langfuse"),
+    Peer("MLflow autolog", "mlflow", "benchmarks.peers.mlflow:MLflow"),
 )
 
 
@@ -56,18 +43,18 @@ def main() -> int:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep every cell there")
-    parser.add_argument("--only", action="append", choices=[peer.folder for peer in PEERS])
+    parser.add_argument("--envs", type=Path, default=HOME, help="where environments are kept")
+    parser.add_argument("--only", action="append", choices=[peer.environment for peer in PEERS])
     given = parser.parse_args()
-    peers = [peer for peer in PEERS if not given.only or peer.folder in given.only]
-    HOME.mkdir(exist_ok=True)
-    (HOME / ".gitignore").write_text("*\n")
+    peers = [peer for peer in PEERS if not given.only or peer.environment in given.only]
     with ThreadPoolExecutor(len(peers)) as pool:
-        pythons = dict(zip(peers, pool.map(_environment, peers), strict=True))
+        made = pool.map(lambda peer: environment(peer.environment, given.envs.absolute()), peers)
+        pythons = dict(zip(peers, made, strict=True))
     results = {}
     for peer, python in pythons.items():  # one after the other: rows have limits in time
         _say(f"{peer.name}: judging")
         results[peer.name] = {
-            "packages": _versions(python, peer),
+            "packages": versions(python, peer.environment),
             "cells": _judge(python, peer),
         }
     if given.json is not None:
@@ -76,38 +63,11 @@ def main() -> int:
     return 0
 
 
-def _environment(peer: Peer) -> Path:
-    folder = HOME / peer.folder
-    python = folder / "bin" / "python"
-    complete = folder / "complete"
-    if not complete.exists():
-        _say(f"{peer.name}: installing")
-        venv.create(folder, with_pip=True, clear=True)
-        install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([*install, *peer.packages, *_CLIENT_PACKAGES], check=True)
-        complete.touch()
-    return python
-
-
-def _versions(python: Path, peer: Peer) -> dict[str, str]:
-    names = [Path(name).name if name == str(ROOT) else name for name in peer.packages]
-    names = ["ollamatrace" if peer.folder == "ollamatrace" else name for name in names]
-    code = (
-        "import importlib.metadata as m, json, sys;"
-        "print(json.dumps({name: m.version(name) for name in sys.argv[1:]}))"
-    )
-    done = subprocess.run(
-        [python, "-c", code, *names, "openai", "ollama"], check=True, capture_output=True, text=True
-    )
-    return json.loads(done.stdout)
-
-
 def _judge(python: Path, peer: Peer) -> list[dict[str, Any]]:
-    environment = {name: value for name, value in os.environ.items() if not _changes(name)}
     process = subprocess.Popen(
         [python, "-m", "tests.conformance.judge", peer.wrapper, "--json"],
         cwd=ROOT,
-        env={**environment, "PYTHONPATH": str(ROOT)},
+        env=surroundings(),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -115,11 +75,6 @@ def _judge(python: Path, peer: Peer) -> list[dict[str, Any]]:
     if process.wait() not in {0, 1} or not cells:
         raise SystemExit(f"{peer.name}: could not be judged")
     return cells
-
-
-def _changes(name: str) -> bool:
-    """Whether a variable of the environment would make it another measurement."""
-    return name.startswith(("OTEL_", "MLFLOW_", "LANGFUSE_", "OPENAI_", "OLLAMA", "PYTHON"))
 
 
 def markdown(results: dict[str, Any]) -> str:

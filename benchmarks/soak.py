@@ -24,9 +24,11 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.request import urlopen
+
+from benchmarks.sink import Http
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -60,32 +62,10 @@ PIECE: Final = {
 }
 
 
-class Http(BaseHTTPRequestHandler):
-    """What both servers have in common."""
-
-    protocol_version = "HTTP/1.1"
-
-    def answer(self, value: Any, status: int = 200, kind: str = "application/json") -> None:
-        """Send JSON, or a body that is ready."""
-        body = value if isinstance(value, bytes) else json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def body(self) -> bytes:
-        """What came with the request."""
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the name of the base
-        """Say nothing."""
-
-
 class Model(Http):
     """Answers at once, whatever it is asked."""
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802  the name of the base
         """Give the answer, in pieces if that is asked for."""
         if json.loads(self.body()).get("stream"):
             pieces = [f"data: {json.dumps(PIECE)}\n\n".encode()] * 30
@@ -101,7 +81,7 @@ class Traces(Http):
     seen: ClassVar[Counter[tuple[str, str]]] = Counter()
     lock: ClassVar[threading.Lock] = threading.Lock()
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802  the name of the base
         """Tell the version, the experiment, or what has arrived."""
         if self.path == "/seen":
             with self.lock:
@@ -110,7 +90,7 @@ class Traces(Http):
             known = {"experiment": {"experiment_id": "1", "lifecycle_stage": "active"}}
             self.answer(b"3.17.2" if self.path == "/version" else known)
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802  the name of the base
         """Take spans; anything else is fine."""
         body = self.body()
         if self._failed():
