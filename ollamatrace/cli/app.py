@@ -327,3 +327,68 @@ def doctor(
     from ollamatrace.cli.doctor import doctor as run_doctor
 
     raise typer.Exit(run_doctor(store, server, send=send, as_json=as_json))
+
+
+@app.command("privacy-scan", epilog=EXAMPLES["privacy-scan"])
+def privacy_scan(
+    *,
+    rules: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rule",
+            metavar="NAME",
+            help="A built-in rule: email, phone, key or card; all of them if nothing is named.",
+            show_default=False,
+        ),
+    ] = None,
+    patterns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pattern", metavar="REGEX", help="A regular expression.", show_default=False
+        ),
+    ] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--text",
+            metavar="TEXT",
+            help="A text, exactly; also as JSON and URLs write it.",
+            show_default=False,
+        ),
+    ] = None,
+    text_file: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="A text in each line of a file, or of stdin (-): what is secret should not stand "
+            "on a command line.",
+            show_default=False,
+        ),
+    ] = None,
+    store: StoreOption = None,
+    spool: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="A folder of files that wait for servers; else the one in your data folder.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON object for each place, and one for all."),
+    ] = False,
+) -> None:
+    """Prove that something is not in a store or spool, or say where it is.
+
+    Looks at every text of every span, at what deleted ones have left, at each line that waits for
+    a server, and at the bytes of all these files. Each option may be given several times; with
+    --store or --spool only that one is looked at. Nothing is changed, and what is found is not
+    printed, but where it is and how long. Not looked into: images, and other data in base64.
+
+    The exit code is 0 if all is clean, 1 if something was found, and 2 if it cannot be told.
+    """
+    from ollamatrace.cli.scanning.command import Asked, scan
+
+    asked = Asked(rules or [], patterns or [], texts or [], text_file, store, spool)
+    raise typer.Exit(scan(asked, as_json=as_json))

@@ -63,4 +63,11 @@ EXAMPLES: Final = {
         "  ollamatrace doctor --server http://localhost:5000 --send\n"
         "  ollamatrace doctor --json | jq '.findings[] | select(.level != \"ok\")'\n"
     ),
+    "privacy-scan": (
+        "\b\nExamples:\n"
+        "  ollamatrace privacy-scan\n"
+        "  ollamatrace privacy-scan --rule email --rule key --store traces.db\n"
+        "  ollamatrace privacy-scan --pattern 'CUST-[0-9]{6}' --json\n"
+        "  ollamatrace privacy-scan --text-file names.txt && echo clean\n"
+    ),
 }

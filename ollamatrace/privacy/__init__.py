@@ -1,5 +1,8 @@
-"""Taking out of a record what is not to be recorded, before anything keeps or sends it."""
+"""What is not to be recorded: the rules that find it, and the stage that takes it out."""
 
+from ollamatrace.privacy.credentials import is_secret_under
+from ollamatrace.privacy.places import Found
 from ollamatrace.privacy.redaction import Redaction
+from ollamatrace.privacy.rules import RULES, Rule, found_in
 
-__all__ = ["Redaction"]
+__all__ = ["RULES", "Found", "Redaction", "Rule", "found_in", "is_secret_under"]

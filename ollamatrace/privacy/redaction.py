@@ -12,6 +12,7 @@ from typing import Any, Final
 import orjson
 
 from ollamatrace import guard
+from ollamatrace.privacy.credentials import is_secret_under
 from ollamatrace.privacy.outline import failure, frames, outline, scalar, sized
 from ollamatrace.privacy.rules import RULES
 from ollamatrace.privacy.vocabulary import ATTRIBUTES, KEYS, WORDS
@@ -37,6 +38,8 @@ class Redaction:
         self._keeps_content = capture.content
         self._told = told
         self._rules = tuple(RULES[one] if isinstance(one, str) else one for one in capture.redact)
+        self._hides_keys = "key" in capture.redact
+        self._hides_phones = "phone" in capture.redact
 
     def apply(self, record: Record) -> Record:
         """The record as it may be kept; a span is changed in place."""
@@ -105,7 +108,7 @@ class Redaction:
             return self._text(value)
         if isinstance(value, dict):
             return {
-                (key if key in KEYS else self._text(key)): self._value(one)
+                (key if key in KEYS else self._text(key)): self._under(key, one)
                 for key, one in value.items()
             }
         if isinstance(value, list):
@@ -115,6 +118,16 @@ class Redaction:
             redacted = self._text(text)
             return value if redacted == text else redacted
         return value
+
+    def _under(self, key: str, value: Any) -> Any:
+        """A value of a mapping: some are what they are only by their key."""
+        if isinstance(value, str | int) and not isinstance(value, bool) and key not in KEYS:
+            text = str(value)
+            if self._hides_keys and is_secret_under(key, text):
+                return "<key>"
+            if self._hides_phones and RULES["phone"](f"{key}: {text}") == f"{key}: <phone>":
+                return "<phone>"
+        return self._value(value)
 
     def _maybe(self, text: str | None) -> Any:
         return None if text is None else self._text(text)

@@ -50,6 +50,11 @@ _HITS: Final = """
     INSERT OR IGNORE INTO temp.hit SELECT part.span FROM linked JOIN part ON part.link = linked.id
 """
 
+_GHOSTS: Final = """
+    SELECT count(*) FROM text_index WHERE text_index MATCH ?
+    AND rowid NOT IN (SELECT id FROM span) AND -rowid NOT IN (SELECT id FROM link)
+"""
+
 
 def folded(text: str) -> str:
     """The form in which texts are compared."""
@@ -83,10 +88,9 @@ def narrow(connection: sqlite3.Connection, text: str) -> int:
     """
     connection.execute("CREATE TEMP TABLE hit (id INTEGER PRIMARY KEY)")
     (indexed,) = connection.execute("SELECT span FROM indexed").fetchone()
-    grams = sorted({text[at : at + GRAM] for at in range(len(text) - GRAM + 1)})[:_MAX_GRAMS]
-    if not grams or not indexed:
+    match = _expression(text)
+    if not match or not indexed:
         return 0
-    match = " ".join('"' + gram.replace('"', '""') + '"' for gram in grams)
     insert = "INSERT INTO temp.hit SELECT rowid FROM text_index WHERE text_index MATCH ?"
     try:
         connection.execute(insert, (match,))
@@ -94,6 +98,26 @@ def narrow(connection: sqlite3.Connection, text: str) -> int:
         return 0
     connection.execute(_HITS)
     return cast("int", indexed)
+
+
+def ghosts(connection: sqlite3.Connection, text: str) -> int:
+    """How many documents have all of a folded text, though no row of the store is theirs."""
+    exists = "SELECT 1 FROM sqlite_master WHERE name = 'text_index'"
+    match = _expression(text)
+    if not match or connection.execute(exists).fetchone() is None:
+        return 0
+    try:
+        return cast("int", connection.execute(_GHOSTS, (match,)).fetchone()[0])
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        return 0  # as in `narrow`
+
+
+def _expression(text: str) -> str:
+    """The query for all documents that may have a text."""
+    grams = sorted({text[at : at + GRAM] for at in range(len(text) - GRAM + 1)})[:_MAX_GRAMS]
+    return " ".join('"' + gram.replace('"', '""') + '"' for gram in grams)
 
 
 class TextIndex:

@@ -167,6 +167,15 @@ def test_a_number_may_be_one_of_a_card():
     assert redacted(capture, input_content=Content({"n": 1732300000})).inputs == {"n": 1732300000}
 
 
+def test_what_is_secret_by_its_key():
+    asked = {"password": "hunter2", "phone": "4155552671", "logprobs": [{"token": "Hello"}]}
+    span = redacted(Capture(redact=("key", "phone")), input_content=Content(asked))
+    assert span.inputs == {**asked, "password": "<key>", "phone": "<phone>"}
+    asked = {"phone": 4155552671, "count": 4155552671}
+    span = redacted(Capture(redact=("phone",)), input_content=Content(asked))
+    assert span.inputs == {**asked, "phone": "<phone>"}
+
+
 @pytest.mark.parametrize("rule", [lambda _: 1 / 0, lambda _: None, sys.exit])
 def test_a_rule_that_fails_leaves_no_text(rule, caplog):
     span = redacted(Capture(redact=(rule,)), input_content=Content({"prompt": SECRET}))

@@ -1,0 +1,1 @@
+"""What `ollamatrace privacy-scan` does: look for what must not be in stores and spools."""
