@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -13,11 +14,12 @@ from ollamatrace.pipeline.channel import Channel
 from ollamatrace.pipeline.green import warn_if_green
 from ollamatrace.pipeline.lane import Lane
 from ollamatrace.pipeline.ledger import Account, Batch, Ledger
+from ollamatrace.pipeline.meters import Meters
 from ollamatrace.pipeline.queue import SpanQueue
 from ollamatrace.pipeline.report import FlushReport
 from ollamatrace.pipeline.sink import Queued, Sink
 from ollamatrace.pipeline.worker import worker
-from ollamatrace.records import Record
+from ollamatrace.records import Record, SpanRecord
 from ollamatrace.settings import Delivery, default_spool
 
 if TYPE_CHECKING:
@@ -75,6 +77,7 @@ class Pipeline:
             self._lane(one, account, delivery)
             for one, account in zip(destinations, self._ledger.accounts, strict=True)
         ]
+        self._meters = Meters(destinations)
         self.off = False
         """Its tracer is switched off: no thread is started for nothing."""
         self._noted = False
@@ -129,6 +132,7 @@ class Pipeline:
             self._fresh = False
             for lane in self._lanes:
                 lane.start()
+            self._meters.start()
         self._since_pump += 1
         if not self._called and (self._since_pump >= _BATCH_SPANS or self._queue.crowded):
             self._called = True
@@ -149,6 +153,7 @@ class Pipeline:
         """
         if self._fresh and self.off:
             return self.report()
+        deadline = time.monotonic() + timeout
         target = self._queue.queued
         if patience is None:
             for lane in self._lanes:
@@ -168,6 +173,9 @@ class Pipeline:
                     ),
                     min(timeout, _LONGEST_S) if timeout > 0 else 0,  # nor for what is no number
                 )
+        if not worker.is_me():
+            left = min(deadline - time.monotonic(), _LONGEST_S)
+            self._meters.publish(left, is_patient=patience is None)
         return self.report()
 
     def close(self) -> None:
@@ -321,6 +329,8 @@ class Pipeline:
         while items and len(records) < _BATCH_SPANS and size < _BATCH_BYTES:
             item, item_size, item_spans, is_part = items.popleft()
             record = guard.shielded(item.finish)()
+            if isinstance(record, SpanRecord):
+                self._meters.measure(record)
             if record is not None:
                 records.append(record)
                 size += item_size
