@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -225,8 +225,8 @@ class Otlp:
     See https://opentelemetry.io/docs/specs/otel/protocol/exporter/. All are as they stand there.
 
     Attributes:
-        endpoint: The server, to which the path of traces is added.
-        traces_endpoint: The address for traces, as it is.
+        endpoint: The server, to which the path of traces, or of metrics, is added.
+        own_endpoint: The address for what this is about alone, as it is.
         headers: ``key=value,key=value``.
         protocol: ``http/protobuf``, ``http/json`` or ``grpc``.
         compression: ``gzip`` or ``none``.
@@ -236,10 +236,11 @@ class Otlp:
         client_key: A file with its key.
         service_name: The name of the program.
         resource_attributes: ``key=value,key=value``.
+        metrics: The same for metrics; ``None``: they go elsewhere, or nowhere.
     """
 
     endpoint: str | None = None
-    traces_endpoint: str | None = None
+    own_endpoint: str | None = None
     headers: str | None = None
     protocol: str | None = None
     compression: str | None = None
@@ -249,27 +250,37 @@ class Otlp:
     client_key: str | None = None
     service_name: str | None = None
     resource_attributes: str | None = None
+    metrics: Otlp | None = None
 
     @classmethod
     def read(cls) -> Otlp:
-        """Read the variables; those for traces alone beat those for everything."""
+        """Read the variables; those for traces alone, or for metrics, beat those for everything."""
+        exporters = (_text("OTEL_METRICS_EXPORTER") or "otlp").split(",")
+        measures = "otlp" in [name.strip() for name in exporters]
+        traces = cls._of("TRACES", _text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+        if not measures:
+            return traces
+        metrics = cls._of("METRICS", _text("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"))
+        return replace(traces, metrics=metrics)
+
+    @classmethod
+    def _of(cls, signal: Literal["TRACES", "METRICS"], own_endpoint: str | None) -> Otlp:
+        def said(name: str) -> str | None:
+            return _text(name.replace("_OTLP_", f"_OTLP_{signal}_")) or _text(name)
+
         return cls(
             endpoint=_text("OTEL_EXPORTER_OTLP_ENDPOINT"),
-            traces_endpoint=_text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
-            headers=_of_traces("OTEL_EXPORTER_OTLP_HEADERS"),
-            protocol=_of_traces("OTEL_EXPORTER_OTLP_PROTOCOL"),
-            compression=_of_traces("OTEL_EXPORTER_OTLP_COMPRESSION"),
-            timeout=_of_traces("OTEL_EXPORTER_OTLP_TIMEOUT"),
-            certificate=_of_traces("OTEL_EXPORTER_OTLP_CERTIFICATE"),
-            client_certificate=_of_traces("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
-            client_key=_of_traces("OTEL_EXPORTER_OTLP_CLIENT_KEY"),
+            own_endpoint=own_endpoint,
+            headers=said("OTEL_EXPORTER_OTLP_HEADERS"),
+            protocol=said("OTEL_EXPORTER_OTLP_PROTOCOL"),
+            compression=said("OTEL_EXPORTER_OTLP_COMPRESSION"),
+            timeout=said("OTEL_EXPORTER_OTLP_TIMEOUT"),
+            certificate=said("OTEL_EXPORTER_OTLP_CERTIFICATE"),
+            client_certificate=said("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE"),
+            client_key=said("OTEL_EXPORTER_OTLP_CLIENT_KEY"),
             service_name=_text("OTEL_SERVICE_NAME"),
             resource_attributes=_text("OTEL_RESOURCE_ATTRIBUTES"),
         )
-
-
-def _of_traces(name: str) -> str | None:
-    return _text(name.replace("_OTLP_", "_OTLP_TRACES_")) or _text(name)
 
 
 def _credentials_file() -> tuple[str | None, str | None]:
@@ -301,9 +312,15 @@ def is_disabled() -> bool:
     return _flag("OLLAMATRACE_DISABLED")
 
 
-def variables() -> list[str]:
-    """The names of the variables of ours and of MLflow's that are set; never what they hold."""
+def variables(*, are_of_otlp: bool = False) -> list[str]:
+    """The names of the variables of ours and of MLflow's that are set; never what they hold.
+
+    Args:
+        are_of_otlp: Those of OpenTelemetry's instead, which are read for `otlp` servers only.
+    """
     prefixes = ("OLLAMATRACE_", "MLFLOW_TRACKING_", "MLFLOW_EXPERIMENT_", "MLFLOW_WORKSPACE")
+    if are_of_otlp:
+        prefixes = ("OTEL_EXPORTER_OTLP_", "OTEL_METRICS_", "OTEL_SERVICE_", "OTEL_RESOURCE_")
     return sorted(name for name, value in os.environ.items() if name.startswith(prefixes) and value)
 
 

@@ -109,7 +109,7 @@ def test_a_file_that_says_nothing_is_passed_over(home, text):
 
 OTLP = {
     "endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "traces_endpoint": "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "own_endpoint": "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
     "headers": "OTEL_EXPORTER_OTLP_HEADERS",
     "protocol": "OTEL_EXPORTER_OTLP_PROTOCOL",
     "compression": "OTEL_EXPORTER_OTLP_COMPRESSION",
@@ -123,18 +123,35 @@ OTLP = {
 
 
 def test_what_the_environment_says_of_otlp(monkeypatch):
-    assert Otlp.read() == Otlp()
+    assert Otlp.read() == Otlp(metrics=Otlp())
     for field, name in OTLP.items():
         monkeypatch.setenv(name, f" SECRET {field} ")
-    assert Otlp.read() == Otlp(**{field: f"SECRET {field}" for field in OTLP})
+    both = {field: f"SECRET {field}" for field in OTLP}
+    assert Otlp.read() == Otlp(**both, metrics=Otlp(**{**both, "own_endpoint": None}))
     assert "SECRET" not in repr(Otlp.read())
 
 
+@pytest.mark.parametrize(
+    ("exporters", "are_sent"),
+    [("none", False), ("prometheus", False), ("otlp", True), ("console, otlp", True), ("", True)],
+)
+def test_metrics_can_be_turned_off(exporters, are_sent, monkeypatch):
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", exporters)
+    assert (Otlp.read().metrics is not None) is are_sent
+
+
 @pytest.mark.parametrize("field", list(OTLP)[2:9])
-def test_what_is_said_of_traces_alone_counts(field, monkeypatch):
+def test_what_is_said_of_traces_or_metrics_alone_counts(field, monkeypatch):
     monkeypatch.setenv(OTLP[field], "all")
     monkeypatch.setenv(OTLP[field].replace("_OTLP_", "_OTLP_TRACES_"), "traces")
-    assert getattr(Otlp.read(), field) == "traces"
+    assert (getattr(Otlp.read(), field), getattr(Otlp.read().metrics, field)) == ("traces", "all")
+    monkeypatch.setenv(OTLP[field].replace("_OTLP_", "_OTLP_METRICS_"), "metrics")
+    assert getattr(Otlp.read().metrics, field) == "metrics"
+
+
+def test_the_address_of_metrics(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://h/m")
+    assert (Otlp.read().own_endpoint, Otlp.read().metrics.own_endpoint) == (None, "http://h/m")
 
 
 @pytest.mark.parametrize(

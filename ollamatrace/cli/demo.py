@@ -148,7 +148,14 @@ def _show(
         return 1
     try:
         trace: Trace | None = anyio.run(tracer.get_trace, root.trace_id)
-    except (ConfigError, ServerError) as error:  # somewhere that cannot be asked, like console:
+    except ConfigError:  # nothing can be read back from there
+        where = ", ".join(report.destinations)
+        screen.note(
+            f"{figures.counted(report.delivered, 'span')} went to {where}; look there for the "
+            f"trace {root.trace_id}"
+        )
+        return 0 if report.delivered else 1
+    except ServerError as error:
         screen.note(str(error), "yellow")
         if root.url is not None:
             screen.note(f"The trace: {root.url}")

@@ -17,6 +17,7 @@ from ollamatrace.cli.doctor_local import (
     check_store,
 )
 from ollamatrace.cli.doctor_mlflow import check_mlflow
+from ollamatrace.cli.doctor_otlp import check_otlp
 from ollamatrace.cli.finding import STYLE, Finding, problem
 from ollamatrace.cli.location import locate
 from ollamatrace.destinations import SQLITE, open_destination
@@ -91,6 +92,9 @@ def _sections(
 def _check_server(address: str, environment: Environment, *, send: bool) -> Iterator[Finding]:
     if address.lower().startswith(("http://", "https://")):
         yield from check_mlflow(address, environment, send=send)
+        return
+    if address.lower().startswith(("otlp:", "otlp+http")):
+        yield from check_otlp(address, environment, send=send)
         return
     try:
         open_destination(address, experiment=None, experiment_id=None, delivery=Delivery())

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import socket
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 import orjson
 
-from ollamatrace import Tracer
 from ollamatrace.cli.finding import Finding, ok, problem, warning
+from ollamatrace.cli.probe import sent, unreachable
 from ollamatrace.destinations.mlflow.answers import Stranger
 from ollamatrace.destinations.mlflow.api import Api
 from ollamatrace.destinations.mlflow.channel import FORM
@@ -26,7 +24,6 @@ from ollamatrace.settings import Access, Environment
 _TIMEOUT_S: Final = 10.0
 _SKEW_S: Final = 5.0
 _SLOW_S: Final = 1.0
-_SEND_S: Final = 20.0
 _DEFAULT: Final = "Default"
 _SERVED: Final = "mlflow-artifacts:"
 _NO_SPANS: Final = orjson.dumps({"resourceSpans": [{"scopeSpans": []}]})
@@ -44,7 +41,7 @@ def check_mlflow(address: str, environment: Environment, *, send: bool) -> Itera
         yield from _reached(api, access)
         yield from _answered(api, access, environment)
     except Unavailable as error:
-        yield problem("reachable", _unreachable(api.url, error))
+        yield problem("reachable", unreachable(api.url, error))
         return
     except (Denied, Refused) as error:
         yield problem("server", str(error))
@@ -52,7 +49,7 @@ def check_mlflow(address: str, environment: Environment, *, send: bool) -> Itera
     finally:
         api.close()
     if send:
-        yield _sent(address)
+        yield sent(address)
     else:
         yield ok("test_span", "no test span was sent, nothing was changed; --send sends one")
 
@@ -138,33 +135,3 @@ def _allowed(api: Api, place: Place) -> Iterator[Finding]:
         yield problem("write", f"traces cannot be written: {error}")
     else:
         yield ok("write", "traces may be written")
-
-
-def _sent(address: str) -> Finding:
-    told: list[str] = []
-    with Tracer(address, on_warning=told.append) as tracer:
-        tracer.enable()  # asked for, whatever the environment says
-        with tracer.span("ollamatrace doctor") as span:
-            span.outputs = "a test span"
-        report = tracer.flush(_SEND_S)
-        page = span.url
-    counts = f"accepted {report.accepted}, delivered {report.delivered}"
-    if report.delivered == report.accepted:
-        return ok("test_span", f"a test span has arrived ({counts}): {page}")
-    why = "; ".join(told) or f"nothing came of it within {_SEND_S:g} s"
-    return problem("test_span", f"a test span has not arrived ({counts}): {why}")
-
-
-def _unreachable(url: str, error: Unavailable) -> str:
-    parts = urlsplit(url)
-    try:
-        socket.getaddrinfo(parts.hostname, parts.port or 0)
-    except OSError as unknown:
-        return (
-            f"the name {parts.hostname} does not resolve ({unknown}): check its spelling, the "
-            "network or the VPN"
-        )
-    text = str(error)
-    if "refused" in text.lower():
-        return f"{text}: nothing listens there; start the server, or check host and port"
-    return text

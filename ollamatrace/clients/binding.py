@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
+from ollamatrace.clients.provider import Provider
 from ollamatrace.tracer import Tracer, registry
-
-_OLLAMA_PORT: Final = 11434
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Binding:
         name: What its spans are called instead of their usual names.
         include_usage: Whether streams are asked for token counts.
         propagate: Whether requests name the span of their call.
-        provider: Who answers, if the answer itself does not say.
+        provider: Who answers, if the answer itself does not say, and where.
         is_async: Whether its methods are coroutines.
         sentinels: The types of the SDK that mean "not given".
         sends_files: Whether it takes functions and paths, and sends what they stand for.
@@ -32,7 +31,7 @@ class Binding:
     name: str | None
     include_usage: bool
     propagate: bool
-    provider: str
+    provider: Provider
     is_async: bool
     sentinels: frozenset[type]
     sends_files: bool
@@ -53,14 +52,13 @@ def bind(
 ) -> Binding:
     """Make the binding for a caller's client, as its class and address say."""
     native = is_of(client, "ollama")
-    provider = "ollama" if native else _provider(client)
     return Binding(
         client,
         explicit,
         name,
         include_usage=include_usage,
         propagate=propagate,
-        provider=provider,
+        provider=Provider.of(client, is_native=native),
         is_async=is_async,
         sentinels=_sentinels(),
         sends_files=native,
@@ -69,7 +67,7 @@ def bind(
 
 def rebound(binding: Binding, client: Any) -> Binding:
     """The binding for a copy of a client, which may have another address."""
-    provider = binding.provider if is_of(client, "ollama") else _provider(client)
+    provider = Provider.of(client, is_native=is_of(client, "ollama"))
     return replace(binding, original=client, provider=provider)
 
 
@@ -77,13 +75,6 @@ def is_of(value: object, package: str) -> bool:
     """Whether it is an object of a class of `package`, or of a subclass of one."""
     kinds = type(value).__mro__
     return any(kind.__module__.partition(".")[0] == package for kind in kinds)
-
-
-def _provider(client: Any) -> str:
-    if any("Azure" in kind.__name__ for kind in type(client).__mro__):
-        return "azure.ai.openai"
-    url = getattr(client, "base_url", None)
-    return "ollama" if getattr(url, "port", None) == _OLLAMA_PORT else "openai"
 
 
 def _sentinels() -> frozenset[type]:

@@ -275,7 +275,8 @@ class Call(Span):
     def finish(self) -> SpanRecord:
         """Make the record: merge what is left, read the answer."""
         record = super().finish()
-        record.provider = self._provider
+        record.provider = self._provider.name
+        record.attributes = {**self._provider.place, **record.attributes}
         if self._reads in {"chunks", "events"}:
             # Those that another thread was just handing over when the span ended are here twice.
             twice = max(0, self._assembled - self._handed_over)

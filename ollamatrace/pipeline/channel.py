@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from ollamatrace.records import Record
+from ollamatrace.records import Record, SpanRecord
 
 
 class Unavailable(Exception):  # noqa: N818  what the server is
@@ -83,4 +83,34 @@ class Channel(Protocol):
 
     def abandon(self) -> None:
         """Forget, in the child after a fork, what belongs to the parent, without closing it."""
+        ...
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """A destination that also measures calls: all of them, also those whose spans it never gets."""
+
+    @property
+    def metrics_url(self) -> str | None:
+        """Where its metrics go, without credentials; ``None``: nowhere."""
+        ...
+
+    def start(self) -> None:
+        """Be ready to send, before there is something: at the end no thread can be started."""
+        ...
+
+    def measure(self, record: SpanRecord) -> None:
+        """Count a span that has ended, as it is before anything is taken out of it.
+
+        Called by one thread at a time, once for each span. It does not block.
+        """
+        ...
+
+    def publish(self, timeout: float, *, is_patient: bool) -> None:
+        """Send what was measured, and wait until it has arrived or failed to.
+
+        Args:
+            timeout: The longest wait in seconds; 0 or less: none.
+            is_patient: Wait for a server that was down the last time, too.
+        """
         ...

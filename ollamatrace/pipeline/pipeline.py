@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -13,11 +14,12 @@ from ollamatrace.pipeline.channel import Channel
 from ollamatrace.pipeline.green import warn_if_green
 from ollamatrace.pipeline.lane import Lane
 from ollamatrace.pipeline.ledger import Account, Ledger
+from ollamatrace.pipeline.meters import Meters
 from ollamatrace.pipeline.queue import SpanQueue
 from ollamatrace.pipeline.report import FlushReport
 from ollamatrace.pipeline.sampler import Sampler
 from ollamatrace.pipeline.sink import Queued, Sink
-from ollamatrace.pipeline.supply import BATCH_SPANS, Supply
+from ollamatrace.pipeline.supply import BATCH_SPANS, LeftOut, Supply
 from ollamatrace.pipeline.worker import worker
 from ollamatrace.records import Record
 from ollamatrace.settings import Delivery, Sampling, default_spool
@@ -82,7 +84,8 @@ class Pipeline:
         self.behind = False
         """The last pump left something: the next is due at once."""
         self._ledger = Ledger([one.url for one in destinations], self._queue.release)
-        self._supply = Supply(self._queue, self._ledger, self.sampler, redact)
+        self._meters = Meters(destinations)
+        self._supply = Supply(self._queue, self._ledger, self.sampler, redact, self._meters)
         self._lanes = [
             self._lane(one, account, delivery)
             for one, account in zip(destinations, self._ledger.accounts, strict=True)
@@ -141,6 +144,7 @@ class Pipeline:
             self._fresh = False
             for lane in self._lanes:
                 lane.start()
+            self._meters.start()
         self._since_pump += 1
         if not self._called and (self._since_pump >= BATCH_SPANS or self._queue.crowded):
             self._called = True
@@ -151,10 +155,12 @@ class Pipeline:
             self._refused(reason)
         return reason is None
 
-    def leave_out(self, trace_id: str) -> None:
+    def leave_out(self, span: Queued, trace_id: str) -> None:
         """Count a span that has ended and is not recorded, nor anything else of its trace."""
         self.sampler.leave_out(trace_id)
         self._queue.leave_out(1)
+        if self._meters:
+            self.put(LeftOut(span), 0, spans=0)
 
     def flush(self, timeout: float, patience: float | None = None) -> FlushReport:
         """Wait until all that was queued before this call has arrived or is lost.
@@ -168,6 +174,7 @@ class Pipeline:
         """
         if self._fresh and self.off:
             return self.report()
+        deadline = time.monotonic() + timeout
         target = self._queue.queued
         if patience is None:
             for lane in self._lanes:
@@ -195,6 +202,9 @@ class Pipeline:
                     ),
                     min(timeout, _LONGEST_S) if timeout > 0 else 0,  # nor for what is no number
                 )
+        if not worker.is_me():
+            left = min(deadline - time.monotonic(), _LONGEST_S)
+            self._meters.publish(left, is_patient=patience is None)
         return self.report()
 
     def close(self) -> None:

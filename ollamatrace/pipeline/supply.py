@@ -8,6 +8,7 @@ from typing import Final
 
 from ollamatrace import guard
 from ollamatrace.pipeline.ledger import Batch, Ledger
+from ollamatrace.pipeline.meters import Meters
 from ollamatrace.pipeline.queue import SpanQueue
 from ollamatrace.pipeline.sampler import Sampler, Sized
 from ollamatrace.pipeline.sink import Queued
@@ -15,6 +16,16 @@ from ollamatrace.records import Record, SpanRecord
 
 BATCH_SPANS: Final = 512
 _BATCH_BYTES: Final = 4 * 1024 * 1024
+
+
+class LeftOut:
+    """A span that is not recorded, on its way to be measured."""
+
+    __slots__ = ("finish",)
+    is_sampled = False
+
+    def __init__(self, span: Queued) -> None:
+        self.finish = span.finish
 
 
 class Supply:
@@ -25,6 +36,7 @@ class Supply:
         ledger: Numbers what goes out.
         sampler: Decides what does.
         redact: What every record passes before anything else gets it, if there is such a stage.
+        meters: Measure all that ends, before it is sampled.
     """
 
     def __init__(
@@ -33,11 +45,13 @@ class Supply:
         ledger: Ledger,
         sampler: Sampler,
         redact: Callable[[Record], Record] | None,
+        meters: Meters,
     ) -> None:
         self._queue = queue
         self._ledger = ledger
         self._sampler = sampler
         self._redact = redact
+        self._meters = meters
         self.forget()
 
     def forget(self) -> None:
@@ -67,7 +81,7 @@ class Supply:
         while items and self.taken < until and size < _BATCH_BYTES:
             item, item_size, item_spans, is_part = items.popleft()
             record = self._record(item)
-            if record is not None:
+            if record is not None and not isinstance(item, LeftOut):
                 given = Sized(record, item_size)
                 size += self._sifted(*self._sampler.sift(given, wanted=item.is_sampled))
             else:
@@ -86,9 +100,11 @@ class Supply:
     def _record(self, item: Queued) -> Record | None:
         """What an item is for all that comes after; fails closed."""
         record = guard.shielded(item.finish)()
-        if record is None or self._redact is None:
-            return record
-        return guard.shielded(self._redact)(record)
+        if record is not None and self._redact is not None:
+            record = guard.shielded(self._redact)(record)
+        if isinstance(record, SpanRecord):
+            self._meters.measure(record)
+        return record
 
     def _sifted(self, kept: Sequence[Sized], left_out: Sequence[Sized]) -> int:
         """Do with records as was decided; gives the size of those that go out."""

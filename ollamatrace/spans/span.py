@@ -381,7 +381,7 @@ class Span:
     @shielded
     def _queue(self, pipeline: Pipeline) -> None:
         if not self.is_sampled and (not pipeline.sampler.has_rules or self.top().is_remote):
-            pipeline.leave_out(self.trace_id)
+            pipeline.leave_out(self, self.trace_id)
             return
         if self.outputs is not None:
             self._outputs = snapshot(self.outputs, self.owner.capture.max_leaf_bytes)

@@ -1,5 +1,6 @@
 """What the tests of the command line share: recordings, a filled store, a way to run commands."""
 
+import json
 import os
 import subprocess
 import sys
@@ -135,7 +136,7 @@ def fill(path):
 def environ(monkeypatch, tmp_path):
     """An environment that says nothing about stores and servers, with a data folder of its own."""
     for name in list(os.environ):
-        if name.startswith(("OLLAMA", "MLFLOW_")) or name == "NO_COLOR":
+        if name.startswith(("OLLAMA", "MLFLOW_", "OTEL_")) or name == "NO_COLOR":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
@@ -158,3 +159,21 @@ def run(environ):
         )
 
     return command
+
+
+@pytest.fixture
+def diagnose(run, environ):
+    """Run it; gives the exit code and the findings by what was looked at."""
+    environ.setenv("OLLAMATRACE_EXPERIMENT", "Tests")
+
+    def diagnose(*arguments, **options):
+        done = run("doctor", "--json", *arguments, **options)
+        assert done.stderr == ""
+        answer = json.loads(done.stdout)
+        assert answer["ok"] == (done.returncode == 0)
+        found = {}
+        for one in answer["findings"]:
+            found.setdefault(one["check"], []).append((one["level"], one["text"]))
+        return done.returncode, {check: max(some) for check, some in found.items()}
+
+    return diagnose

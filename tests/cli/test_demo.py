@@ -20,6 +20,7 @@ from ollamatrace.cli.replay import ReplayServer
 from ollamatrace.cli.target import choose, read_recording, require
 from ollamatrace.errors import ConfigError, ServerError
 from ollamatrace.store import Store
+from tests.destinations.otlp.collector import Collector
 
 STEPS = ["chat", "streamed", "thinking", "tool call", "JSON schema", "embeddings", "error"]
 NOBODY = "http://127.0.0.1:9"  # the discard port: nothing answers there
@@ -265,6 +266,29 @@ def test_a_destination_that_keeps_nothing_is_no_failure(run, fake_ollama):
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
     assert "get_weather" in done.stderr
+    assert "spans went to console:" in done.stderr
+
+
+def test_traces_that_cannot_be_read_back_are_where_they_went(run, fake_ollama):
+    with Collector() as server:
+        done = run("demo", "--server", server.url)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == ""
+        [demo] = [one for one in decoded_spans(server) if one.name == "demo"]
+        where = f"{len(decoded_spans(server))} spans went to {server.url}/v1/traces"
+        assert f"{where}; look there for the trace {demo.trace_id.hex()}" in done.stderr
+        assert "keeps no traces" not in done.stderr
+        assert server.metrics()["gen_ai.client.operation.duration"]
+
+
+def decoded_spans(server):
+    return [
+        span
+        for export in server.exports
+        for resource in export.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
 
 
 class Elsewhere(Tracer):

@@ -31,24 +31,6 @@ def server():
         yield server
 
 
-@pytest.fixture
-def diagnose(run, environ):
-    """Run it; gives the exit code and the findings by what was looked at."""
-    environ.setenv("OLLAMATRACE_EXPERIMENT", "Tests")
-
-    def diagnose(*arguments, **options):
-        done = run("doctor", "--json", *arguments, **options)
-        assert done.stderr == ""
-        answer = json.loads(done.stdout)
-        assert answer["ok"] == (done.returncode == 0)
-        found = {}
-        for one in answer["findings"]:
-            found.setdefault(one["check"], []).append((one["level"], one["text"]))
-        return done.returncode, {check: max(some) for check, some in found.items()}
-
-    return diagnose
-
-
 def is_problem(result, check, *said):
     code, found = result
     assert code == 1

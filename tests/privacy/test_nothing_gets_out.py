@@ -65,7 +65,7 @@ def everywhere(tmp_path, monkeypatch, capfd):
                 place(tracer, secret)
             until(lambda: is_settled(tracer.stats(), nobody))
             tracer.close(timeout=0.1)
-            came = [*mlflow.requests, *otlp.requests, *openinference.requests]
+            came = [*mlflow.requests, *otlp.requests, *otlp.reports, *openinference.requests]
             assert len(mlflow.spans) > 0
         found = {"": b"\n".join(texts(request) for request in came)}
         found |= {str(file): file.read_bytes() for file in data.rglob("*") if file.is_file()}

@@ -16,6 +16,7 @@ IMPROVEMENTS: Final[Mapping[str, str]] = {
     "gen_ai.*": "the same facts under their standard names, for searches",
     "mlflow.traceOutputs": "the beginning of outputs, which are compared themselves",
     "mlflow.llm.provider": "the server derives it from gen_ai.provider.name: who answered",
+    "server.*": "where the model's server is",
     "session.id": "the session on every span, so that it is there without the trace info",
     "user.id": "the same for the user",
     "mlflow.traceTag.*": "tags and name of the trace, so that they are there without its info",

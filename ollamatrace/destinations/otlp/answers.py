@@ -13,7 +13,7 @@ from ollamatrace.destinations.otlp.target import HEADERS
 from ollamatrace.pipeline import Broken, Denied, Refused, Unavailable
 from ollamatrace.records.shapes import as_dict
 
-_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _OTHER_TYPE = 401, 403, 404, 415
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _OTHER_VERB, _OTHER_TYPE = 401, 403, 404, 405, 415
 _FAILED, _UNIMPLEMENTED = 500, 501
 _REFUSALS: Final = frozenset({400, 413, 422})
 
@@ -55,7 +55,7 @@ def _denial(status: int, text: str, *, is_withheld: bool) -> Denied:
         )
     if status in (_UNAUTHORIZED, _FORBIDDEN):
         return Denied(f"{text}: set the key for this server in {HEADERS} (`name=value`)")
-    if status == _NOT_FOUND:
+    if status in (_NOT_FOUND, _OTHER_VERB):
         return Denied(f"{text}: the server takes no traces at this path; check the address")
     if status == _OTHER_TYPE:
         return Denied(f"{text}: set OTEL_EXPORTER_OTLP_PROTOCOL to http/protobuf or http/json")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -12,10 +12,12 @@ from ollamatrace.destinations.exchange import Exchange
 from ollamatrace.destinations.otlp.answers import failure
 from ollamatrace.destinations.otlp.encoding import Encoding
 from ollamatrace.destinations.otlp.json_encoding import JsonEncoding
-from ollamatrace.destinations.otlp.outgoing import outgoing
+from ollamatrace.destinations.otlp.outgoing import Outgoing, outgoing
 from ollamatrace.destinations.otlp.protobuf_encoding import ProtobufEncoding
+from ollamatrace.destinations.otlp.publisher import Publisher
 from ollamatrace.destinations.otlp.resource import SERVICE, resource
 from ollamatrace.destinations.otlp.target import Target
+from ollamatrace.errors import ConfigError
 from ollamatrace.pipeline import Refused
 from ollamatrace.records import Record, SpanRecord, TraceUpdate
 from ollamatrace.settings import Delivery, Otlp
@@ -25,7 +27,7 @@ _LEVEL: Final = 5
 
 
 class OtlpChannel:
-    """Sends spans to a backend of OpenTelemetry by OTLP over HTTP.
+    """Sends spans to a backend of OpenTelemetry by OTLP over HTTP, and metrics where they go.
 
     Args:
         server: ``otlp+http://…``, ``otlp+https://…`` or ``otlp:``; see `Target`.
@@ -53,11 +55,19 @@ class OtlpChannel:
         self._fields = {"content-type": self._encoding.content_type}
         if target.is_gzip:
             self._fields["content-encoding"] = "gzip"
+        self._is_told = False
+        """That updates cannot be sent."""
+        self._publisher = self._made_publisher(server, otlp, delivery.timeout_s)
 
     @property
     def url(self) -> str:
         """The server's address, without credentials."""
         return self._target.url
+
+    @property
+    def address(self) -> str:
+        """The address that spans are posted to, without credentials."""
+        return self._exchange.url
 
     @property
     def experiment(self) -> str:
@@ -66,6 +76,26 @@ class OtlpChannel:
         Both are said of all spans of a request, and so must be those of what waited on disk.
         """
         return f"{self._resource[SERVICE]}/{self._experiment}"
+
+    @property
+    def metrics_url(self) -> str | None:
+        """Where metrics go, without credentials; ``None``: nowhere."""
+        return None if self._publisher is None else self._publisher.url
+
+    def start(self) -> None:
+        """Be ready to send metrics."""
+        if self._publisher is not None:
+            self._publisher.start()
+
+    def measure(self, record: SpanRecord) -> None:
+        """Count a span, if it is a call of a model."""
+        if self._publisher is not None:
+            self._publisher.measure(record)
+
+    def publish(self, timeout: float, *, is_patient: bool) -> None:
+        """Send metrics; see `Publisher`."""
+        if self._publisher is not None:
+            self._publisher.publish(timeout, is_patient=is_patient)
 
     def prepare(self) -> None:
         """Import what sending needs."""
@@ -81,7 +111,8 @@ class OtlpChannel:
             Denied: nothing will be taken.
         """
         spans = {(one.trace_id, one.span_id): one for one in records if isinstance(one, SpanRecord)}
-        if any(isinstance(one, TraceUpdate) for one in records):
+        if not self._is_told and any(isinstance(one, TraceUpdate) for one in records):
+            self._is_told = True
             guard.warn(
                 f"otlp update:{self.url}",
                 f"update_trace: {self.url} keeps what it has of a trace, as OTLP cannot change "
@@ -90,18 +121,63 @@ class OtlpChannel:
         if not spans:
             return
         made = (outgoing(span, self._target.names, pause) for span in spans.values())
-        body = self._encoding.body(self._resource, made, pause)
-        if self._target.is_gzip:
-            body = gzip.compress(body, _LEVEL, mtime=0)
-        self._hear(self._exchange.ask("POST", "", body, self._fields), len(spans))
+        self._hear(self._post(made, pause), len(spans))
+
+    def check(self) -> None:
+        """Send a request without spans, to see whether the server takes any.
+
+        Raises:
+            Unavailable: not now.
+            Refused: it does not want this request.
+            Denied: nothing is taken.
+        """
+        self._post((), lambda: None)
+
+    def check_metrics(self) -> None:
+        """Do the same with metrics.
+
+        Raises:
+            TakesNone: it takes no metrics, as many servers do.
+            Unavailable: not now.
+            Refused: it does not want this request.
+            Denied: nothing is taken.
+        """
+        if self._publisher is not None:
+            self._publisher.ask([])
 
     def close(self) -> None:
-        """Close the connections; a later `send` opens others."""
+        """Close the connections; a later `send` opens others. Nothing more is measured."""
         self._exchange.close()
+        if self._publisher is not None:
+            self._publisher.close()
 
     def abandon(self) -> None:
         """Leave the connections, in the child of a fork, to the parent."""
         self._exchange.abandon()
+        if self._publisher is not None:
+            self._publisher.abandon()
+
+    def _made_publisher(self, server: str, otlp: Otlp, timeout_s: float) -> Publisher | None:
+        try:
+            target = Target.of_metrics(server, otlp, timeout_s)
+            if target is None or otlp.metrics is None:
+                return None
+            encoding: Encoding = JsonEncoding() if target.is_json else ProtobufEncoding()
+        except ConfigError as error:
+            # What the environment says of metrics may be for another exporter: spans can be sent.
+            guard.warn(
+                f"metrics:{self.url}",
+                f"there are no metrics: {error}. OTEL_METRICS_EXPORTER=none turns them off",
+            )
+            return None
+        is_own = otlp.metrics.own_endpoint is not None
+        return Publisher(target, self._resource, encoding, is_own=is_own)
+
+    def _post(self, spans: Iterable[Outgoing], pause: Callable[[], None]) -> bytes:
+        body = self._encoding.body(self._resource, spans, pause)
+        if self._target.is_gzip:
+            body = gzip.compress(body, _LEVEL, mtime=0)
+        return self._exchange.ask("POST", "", body, self._fields)
 
     def _hear(self, body: bytes, sent: int) -> None:
         """What the server says of the spans that it took, or did not."""

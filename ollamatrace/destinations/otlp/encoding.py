@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from typing import Final, NamedTuple, Protocol
 
+from ollamatrace.destinations.otlp.meter import Metric
 from ollamatrace.destinations.otlp.outgoing import Outgoing
 
 SCOPE: Final = "ollamatrace"
 SAMPLED: Final = 1
 """The flags of a span."""
+CUMULATIVE: Final = 2
+"""What metrics tell: all since the start, not since the last time."""
 
 
 class Partial(NamedTuple):
@@ -35,8 +38,12 @@ class Encoding(Protocol):
         """The body of a request that brings `spans`; they may be made as they are asked for."""
         ...
 
+    def metrics(self, resource: Mapping[str, str], metrics: Iterable[Metric]) -> bytes:
+        """The body of a request that brings `metrics`."""
+        ...
+
     def partial(self, body: bytes) -> Partial:
-        """What a successful answer says.
+        """What a successful answer says, be it of spans or of metrics.
 
         Raises:
             ValueError: it is none.
@@ -49,5 +56,5 @@ class Encoding(Protocol):
 
 
 def scope() -> dict[str, str]:
-    """Who made the spans."""
+    """Who made the spans, or measured."""
     return {"name": SCOPE, "version": version("ollamatrace")}

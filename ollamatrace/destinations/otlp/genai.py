@@ -93,18 +93,18 @@ _COUNTED: Final = frozenset(
 
 def genai_name(record: SpanRecord) -> str:
     """What a span is called: a call of a model by what it does, others as they are."""
-    model, operation = _asked(record), _operation(record)
-    if record.provider is None or model is None or operation is None:
+    model, does = asked_model(record), operation(record)
+    if record.provider is None or model is None or does is None:
         return record.name
-    return f"{operation} {model}"
+    return f"{does} {model}"
 
 
 def genai_attributes(record: SpanRecord) -> dict[str, Any]:
     """The attributes of a span; plain values, of which ``None`` is none."""
     made: dict[str, Any] = {
-        "gen_ai.operation.name": _operation(record),
+        "gen_ai.operation.name": operation(record),
         "gen_ai.provider.name": record.provider,
-        "gen_ai.request.model": _asked(record),
+        "gen_ai.request.model": asked_model(record),
         "gen_ai.conversation.id": record.session,
         "gen_ai.response.time_to_first_chunk": seconds(record.timing.first_token_ns),
         "error.type": error_type(record),
@@ -118,7 +118,8 @@ def genai_attributes(record: SpanRecord) -> dict[str, Any]:
     return made | own_attributes(record)
 
 
-def _operation(record: SpanRecord) -> str | None:
+def operation(record: SpanRecord) -> str | None:
+    """What a span does, in the conventions' words; ``None`` if they have none for it."""
     if record.kind == "LLM" and record.provider is not None and _is_completion(record):
         return "text_completion"
     return _OPERATIONS.get(record.kind)
@@ -128,7 +129,8 @@ def _is_completion(record: SpanRecord) -> bool:
     return "prompt" in as_dict(record.inputs) and "data" not in as_dict(record.outputs)
 
 
-def _asked(record: SpanRecord) -> str | None:
+def asked_model(record: SpanRecord) -> str | None:
+    """The model that was asked for; another may have answered."""
     return record.attributes.get("model_asked") or record.model
 
 

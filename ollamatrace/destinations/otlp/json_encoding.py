@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from ollamatrace.destinations.otlp.encoding import SAMPLED, Partial, scope
+from ollamatrace.destinations.otlp.encoding import CUMULATIVE, SAMPLED, Partial, scope
+from ollamatrace.destinations.otlp.meter import Attributes, Metric, Point
 from ollamatrace.destinations.otlp.outgoing import Happening, Outgoing
 from ollamatrace.destinations.otlp.values import Value
 from ollamatrace.records.shapes import as_dict
@@ -35,10 +36,17 @@ class JsonEncoding:
             + orjson.dumps(scope()) + b',"spans":[' + b",".join(made) + b"]}]}]}"
         )  # fmt: skip
 
+    def metrics(self, resource: Mapping[str, str], metrics: Iterable[Metric]) -> bytes:
+        """The JSON of an ``ExportMetricsServiceRequest``."""
+        scoped = {"scope": scope(), "metrics": [_metric(metric) for metric in metrics]}
+        group = {"resource": {"attributes": _pairs(resource)}, "scopeMetrics": [scoped]}
+        return orjson.dumps({"resourceMetrics": [group]})
+
     def partial(self, body: bytes) -> Partial:
-        """What a successful answer says."""
+        """What a successful answer says, be it of spans or of metrics."""
         told = as_dict(as_dict(orjson.loads(body or b"{}")).get("partialSuccess"))
-        return Partial(int(told.get("rejectedSpans") or 0), str(told.get("errorMessage") or ""))
+        rejected = told.get("rejectedSpans") or told.get("rejectedDataPoints") or 0
+        return Partial(int(rejected), str(told.get("errorMessage") or ""))
 
     def message(self, body: bytes) -> str:
         """What can be read of a `Status` in the other encoding: its text."""
@@ -70,7 +78,33 @@ def _event(event: Happening) -> dict[str, Any]:
     }
 
 
-def _pairs(attributes: Mapping[str, Value] | Mapping[str, str]) -> list[dict[str, Any]]:
+def _metric(metric: Metric) -> dict[str, Any]:
+    measured = metric.instrument
+    points = [_point(metric, point) for point in metric.points]
+    return {
+        "name": measured.name,
+        "unit": measured.unit,
+        "description": measured.description,
+        "histogram": {"aggregationTemporality": CUMULATIVE, "dataPoints": points},
+    }
+
+
+def _point(metric: Metric, point: Point) -> dict[str, Any]:
+    counted = point.histogram
+    return {
+        "attributes": _pairs(point.attributes),
+        "startTimeUnixNano": str(metric.start_ns),
+        "timeUnixNano": str(metric.end_ns),
+        "count": str(counted.count),
+        "sum": counted.total,
+        "min": counted.least,
+        "max": counted.most,
+        "bucketCounts": [str(count) for count in counted.counts],
+        "explicitBounds": metric.instrument.bounds,
+    }
+
+
+def _pairs(attributes: Mapping[str, Value] | Attributes) -> list[dict[str, Any]]:
     return [{"key": key, "value": _any(value)} for key, value in attributes.items()]
 
 

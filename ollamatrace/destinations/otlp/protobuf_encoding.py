@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from typing import Any, Final
 
-from ollamatrace.destinations.otlp.encoding import SAMPLED, Partial, scope
+from ollamatrace.destinations.otlp.encoding import CUMULATIVE, SAMPLED, Partial, scope
+from ollamatrace.destinations.otlp.meter import Attributes, Metric
 from ollamatrace.destinations.otlp.outgoing import Outgoing
 from ollamatrace.destinations.otlp.values import Value
 from ollamatrace.errors import ConfigError
@@ -51,8 +52,7 @@ class ProtobufEncoding:
             request = self._messages.request()
             group = request.resource_spans.add()
             self._fill(group.resource.attributes, resource)
-            scoped = group.scope_spans.add()
-            scoped.scope.name, scoped.scope.version = scope()["name"], scope()["version"]
+            scoped = group.scope_spans.add(scope=scope())
             for span in several:
                 self._add(scoped.spans, span)
                 pause()
@@ -60,8 +60,34 @@ class ProtobufEncoding:
             pause()
         return b"".join(made)
 
+    def metrics(self, resource: Mapping[str, str], metrics: Iterable[Metric]) -> bytes:
+        """An ``ExportMetricsServiceRequest``."""
+        request = self._messages.measures()
+        group = request.resource_metrics.add()
+        self._fill(group.resource.attributes, resource)
+        scoped = group.scope_metrics.add(scope=scope())
+        for metric in metrics:
+            told = metric.instrument
+            made = scoped.metrics.add(name=told.name, unit=told.unit, description=told.description)
+            made.histogram.aggregation_temporality = CUMULATIVE
+            for point in metric.points:
+                counted = point.histogram
+                added = made.histogram.data_points.add(
+                    start_time_unix_nano=metric.start_ns,
+                    time_unix_nano=metric.end_ns,
+                    count=counted.count,
+                    sum=counted.total,
+                    min=counted.least,
+                    max=counted.most,
+                    bucket_counts=counted.counts,
+                    explicit_bounds=told.bounds,
+                )
+                self._fill(added.attributes, point.attributes)
+        body: bytes = request.SerializeToString()
+        return body
+
     def partial(self, body: bytes) -> Partial:
-        """What a successful answer says."""
+        """What a successful answer says, be it of spans or of metrics: the fields are the same."""
         try:
             told = self._messages.response.FromString(body).partial_success
         except self._messages.error as error:
@@ -101,7 +127,7 @@ class ProtobufEncoding:
                 trace_id=bytes.fromhex(link["trace_id"]), span_id=bytes.fromhex(link["span_id"])
             )
 
-    def _fill(self, place: Any, attributes: Mapping[str, Value] | Mapping[str, str]) -> None:
+    def _fill(self, place: Any, attributes: Mapping[str, Value] | Attributes) -> None:
         for key, value in attributes.items():
             _set(place.add(key=key).value, value)
 
@@ -114,6 +140,8 @@ class _Messages:
         self.request: Any = service.ExportTraceServiceRequest
         self.response: Any = service.ExportTraceServiceResponse
         self.partial: Any = service.ExportTracePartialSuccess
+        service = import_module("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2")
+        self.measures: Any = service.ExportMetricsServiceRequest
         self.error: type[Exception] = import_module("google.protobuf.message").DecodeError
 
 

@@ -1,4 +1,4 @@
-"""Where spans go and how, from a server's address and the environment."""
+"""Where spans and metrics go and how, from a server's address and the environment."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ Names = Literal["genai", "openinference"]
 HEADERS: Final = "OTEL_EXPORTER_OTLP_HEADERS"
 _FROM_ENVIRONMENT: Final = "otlp:"
 _TRACES: Final = "/v1/traces"
+_METRICS: Final = "/v1/metrics"
 _DEFAULT: Final = "http://localhost:4318"
 _GRPC_PORT: Final = 4317
 _PORTS: Final = {"http": 80, "https": 443}
@@ -28,10 +29,10 @@ _TOKEN: Final = frozenset("!#$%&'*+-.^_`|~")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where spans go, and how.
+    """Where spans, or metrics, go, and how.
 
     Attributes:
-        address: The address to which spans are posted.
+        address: The address to which they are posted.
         url: The same as a server's address of ours, without credentials.
         headers: What every request carries.
         trust: Certificates.
@@ -53,7 +54,31 @@ class Target:
     is_withheld: bool
 
     @classmethod
-    def parse(cls, server: str, otlp: Otlp, timeout_s: float) -> Target:
+    def of_metrics(cls, server: str, otlp: Otlp, timeout_s: float) -> Target | None:
+        """Where metrics go; ``None``: nowhere.
+
+        That is where the environment says for metrics alone, else the server of the spans.
+
+        Args:
+            server: As in `parse`.
+            otlp: The environment, as it is for spans.
+            timeout_s: As in `parse`.
+
+        Raises:
+            ConfigError: something of it cannot work.
+        """
+        said = otlp.metrics
+        if said is None:
+            return None
+        is_named = server.partition("?")[0].lower() == _FROM_ENVIRONMENT
+        if said.own_endpoint is not None:
+            server = _FROM_ENVIRONMENT
+        elif is_named and otlp.own_endpoint is not None and otlp.endpoint is None:
+            return None  # an address for traces alone says nothing of metrics
+        return cls.parse(server, said, timeout_s, _METRICS)
+
+    @classmethod
+    def parse(cls, server: str, otlp: Otlp, timeout_s: float, path: str = _TRACES) -> Target:
         """Put together what `server` and the environment say.
 
         Args:
@@ -62,17 +87,18 @@ class Target:
             otlp: The environment. Its headers and the client's certificate go only to the server
                 that it names itself.
             timeout_s: How long the server may take if the environment does not say.
+            path: What is added to an address.
 
         Raises:
             ConfigError: something of it cannot work.
         """
         given, _, query = server.partition("?")
         names = _names(query)
-        named = _named(otlp)
+        named = _named(otlp, path)
         is_named = given.lower() == _FROM_ENVIRONMENT
         # Where an address is given, the environment may be that of another exporter, over gRPC.
         is_json = _is_json(otlp.protocol, is_asked=is_named)
-        endpoint = named if is_named else _with_path(given[len("otlp+") :])
+        endpoint = named if is_named else _with_path(given[len("otlp+") :], path)
         address = _parsed(endpoint, _NAMED_FORM if is_named else _FORM)
         is_ours = is_named or _origin(endpoint) == _origin(named)
         return cls(
@@ -94,16 +120,15 @@ class Target:
         )
 
 
-def _named(otlp: Otlp) -> str:
-    """The address that the environment names for traces."""
-    if otlp.traces_endpoint is not None:
-        return otlp.traces_endpoint
-    return (otlp.endpoint or _DEFAULT).rstrip("/") + _TRACES
+def _named(otlp: Otlp, path: str) -> str:
+    """The address that the environment names."""
+    if otlp.own_endpoint is not None:
+        return otlp.own_endpoint
+    return (otlp.endpoint or _DEFAULT).rstrip("/") + path
 
 
-def _with_path(server: str) -> str:
-    server = server.partition("#")[0].rstrip("/")
-    return server if server.endswith(_TRACES) else server + _TRACES
+def _with_path(server: str, path: str) -> str:
+    return server.partition("#")[0].rstrip("/").removesuffix(_TRACES) + path
 
 
 def _parsed(endpoint: str, form: str) -> Address:

@@ -10,6 +10,10 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from google.protobuf.json_format import ParseDict
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -19,12 +23,17 @@ IDS = ("traceId", "spanId", "parentSpanId")
 
 
 class Collector:
-    """Says that all is well; `answer` says what is answered instead, once for each request."""
+    """Says that all is well; `answer` says what is answered instead, once for each request.
+
+    What comes for `/v1/metrics` is apart from that: see `reports` and `answer_metrics`.
+    """
 
     def __init__(self, tls=None):
         self.requests = []
+        self.reports = []
         self.hang = threading.Event()
         self._answers = []
+        self._metrics_answers = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._server.handle_error = lambda *_: None  # a client that went away
@@ -50,9 +59,15 @@ class Collector:
         """Answer the next requests with (status, body, headers); None: as usual."""
         self._answers += [one and one + (b"", {})[len(one) - 1 :] for one in answers]
 
+    def answer_metrics(self, *answers):
+        """The same for metrics."""
+        self._metrics_answers += [one and one + (b"", {})[len(one) - 1 :] for one in answers]
+
     def handle(self, request):
-        self.requests.append(request)
-        answer = self._answers.pop(0) if self._answers else None
+        is_report = request["path"].endswith("/v1/metrics")
+        (self.reports if is_report else self.requests).append(request)
+        answers = self._metrics_answers if is_report else self._answers
+        answer = answers.pop(0) if answers else None
         if answer is not None and answer[0] == "hang":
             self.hang.wait()
         elif answer is not None and callable(answer[0]):
@@ -61,12 +76,20 @@ class Collector:
             return answer
         if request["headers"]["content-type"] == "application/json":
             return 200, b"{}", {"content-type": "application/json"}
-        body = ExportTraceServiceResponse().SerializeToString()
+        kind = ExportMetricsServiceResponse if is_report else ExportTraceServiceResponse
+        body = kind().SerializeToString()
         return 200, body, {"content-type": "application/x-protobuf"}
 
     @property
     def exports(self):
         return [decoded(request) for request in self.requests]
+
+    def metrics(self, number=-1):
+        """What a report says, the last one if no other is asked for: points by metric's name."""
+        report = decoded(self.reports[number], ExportMetricsServiceRequest)
+        [resource] = report.resource_metrics
+        [scope] = resource.scope_metrics
+        return {metric.name: list(metric.histogram.data_points) for metric in scope.metrics}
 
     @property
     def spans(self):
@@ -83,16 +106,16 @@ class Collector:
         return named
 
 
-def decoded(request):
+def decoded(request, kind=ExportTraceServiceRequest):
     """The body of a request as the message that it is, in either encoding."""
     body = request["body"]
     if request["headers"].get("content-encoding") == "gzip":
         body = gzip.decompress(body)
     if request["headers"]["content-type"] == "application/json":
         # Ids are base64 to protobuf's own JSON, and hex digits to that of OTLP.
-        return ParseDict(_with_base64(json.loads(body)), ExportTraceServiceRequest())
+        return ParseDict(_with_base64(json.loads(body)), kind())
     assert request["headers"]["content-type"] == "application/x-protobuf"
-    return ExportTraceServiceRequest.FromString(body)
+    return kind.FromString(body)
 
 
 def plain(attributes):

@@ -43,8 +43,8 @@ def test_an_address_and_its_path(server, url):
         ({"endpoint": "https://host"}, "https://host/v1/traces"),
         ({"endpoint": "https://host/a/"}, "https://host/a/v1/traces"),
         ({"endpoint": "https://host/v1/traces"}, "https://host/v1/traces/v1/traces"),
-        ({"traces_endpoint": "https://host/x"}, "https://host/x"),
-        ({"endpoint": "http://other", "traces_endpoint": "https://host/x"}, "https://host/x"),
+        ({"own_endpoint": "https://host/x"}, "https://host/x"),
+        ({"endpoint": "http://other", "own_endpoint": "https://host/x"}, "https://host/x"),
     ],
 )
 def test_the_environments_address(otlp, url):
@@ -70,7 +70,7 @@ def test_nothing_else_is_behind_the_address(query):
     ("otlp", "told"),
     [
         ({"endpoint": "http://h:4317"}, r"otlp\+http://h:4318"),
-        ({"traces_endpoint": "https://h:4317/x"}, r"otlp\+https://h:4318"),
+        ({"own_endpoint": "https://h:4317/x"}, r"otlp\+https://h:4318"),
         ({"protocol": "grpc"}, "4318"),
         ({"protocol": "thrift"}, "http/json"),
         ({"compression": "zstd"}, "gzip"),
@@ -81,8 +81,8 @@ def test_nothing_else_is_behind_the_address(query):
         ({"headers": "a key=SECRET"}, "OTEL_EXPORTER_OTLP_HEADERS"),
         ({"headers": "key=SECRET%0Ax"}, "OTEL_EXPORTER_OTLP_HEADERS"),
         ({"endpoint": "localhost:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT reads `http://"),
-        ({"traces_endpoint": "http://h/x?key=SECRET"}, "OTEL_EXPORTER_OTLP_HEADERS"),
-        ({"traces_endpoint": "http://u:SECRET@h:x"}, "%XX"),
+        ({"own_endpoint": "http://h/x?key=SECRET"}, "OTEL_EXPORTER_OTLP_HEADERS"),
+        ({"own_endpoint": "http://u:SECRET@h:x"}, "%XX"),
     ],
 )
 def test_what_cannot_work_is_a_config_error_without_secrets(otlp, told):
@@ -124,20 +124,61 @@ def test_a_user_in_the_address_beats_the_headers():
         ("otlp:", {}, True),
         ("otlp:", {"endpoint": "https://h"}, True),
         ("otlp+https://h", {"endpoint": "https://h/otel"}, True),
-        ("otlp+https://h:443", {"traces_endpoint": "https://h/x"}, True),
+        ("otlp+https://h:443", {"own_endpoint": "https://h/x"}, True),
         ("otlp+http://localhost:4318", {}, True),
         ("otlp+https://h", {}, False),
         ("otlp+http://h", {"endpoint": "https://h"}, False),
         ("otlp+https://h:1", {"endpoint": "https://h"}, False),
         ("otlp+https://evil", {"endpoint": "https://h"}, False),
         ("otlp+https://h", {"endpoint": "https://h:x"}, False),
-        ("otlp+https://h", {"endpoint": "https://x", "traces_endpoint": "https://h"}, True),
+        ("otlp+https://h", {"endpoint": "https://x", "own_endpoint": "https://h"}, True),
     ],
 )
 def test_secrets_go_only_to_the_server_that_the_environment_names(server, otlp, is_sent):
     made = target(server, client_certificate="me.pem", client_key="key.pem", **KEY, **otlp)
     assert ("x-key" in made.headers, made.trust.own is not None) == (is_sent, is_sent)
     assert made.is_withheld is not is_sent
+
+
+@pytest.mark.parametrize(
+    ("server", "otlp", "metrics", "url"),
+    [
+        ("otlp+http://h:4318", {}, {}, "http://h:4318/v1/metrics"),
+        ("otlp+https://h/otel/v1/traces/", {}, {}, "https://h/otel/v1/metrics"),
+        ("otlp+https://h?names=openinference", {}, {}, "https://h/v1/metrics"),
+        ("otlp+https://h", {}, {"own_endpoint": "http://m/x"}, "http://m/x"),
+        ("otlp:", {}, {}, "http://localhost:4318/v1/metrics"),
+        ("otlp:", {"endpoint": "http://h/a"}, {"endpoint": "http://h/a"}, "http://h/a/v1/metrics"),
+        ("otlp:", {"own_endpoint": "http://h/t"}, {"own_endpoint": "http://m/x"}, "http://m/x"),
+    ],
+)
+def test_where_metrics_go(server, otlp, metrics, url):
+    made = Target.of_metrics(server, Otlp(**otlp, metrics=Otlp(**metrics)), 30.0)
+    assert made.address.url == url
+
+
+def test_metrics_that_go_nowhere():
+    assert Target.of_metrics("otlp+http://h", Otlp(), 30.0) is None
+    alone = Otlp(own_endpoint="https://h/traces", metrics=Otlp())
+    assert Target.of_metrics("otlp:", alone, 30.0) is None
+
+
+def test_the_headers_of_metrics_go_only_where_the_environment_says():
+    named = Otlp(own_endpoint="http://m/x", **KEY)
+    made = Target.of_metrics("otlp+http://u:p@h", Otlp(metrics=named), 30.0)
+    assert made.headers["x-key"] == "SECRET"
+    assert "authorization" not in made.headers
+    made = Target.of_metrics("otlp+http://u:p@h", Otlp(metrics=Otlp(**KEY)), 30.0)
+    assert "x-key" not in made.headers
+    assert made.headers["authorization"].startswith("Basic ")
+
+
+def test_settings_of_metrics_that_cannot_work_leave_the_spans_alone(caplog):
+    said = Otlp(metrics=Otlp(own_endpoint="http://h:4317", **KEY))
+    made = OtlpChannel("otlp:", "Tests", Delivery(), said)
+    assert made.metrics_url is None
+    assert "there are no metrics: port 4317" in caplog.text
+    assert "SECRET" not in caplog.text
 
 
 def resource(monkeypatch, **otlp):
