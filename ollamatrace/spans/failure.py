@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 from types import FrameType, TracebackType
 from typing import Any, Final, cast
 
@@ -13,6 +14,8 @@ _MAX_FRAMES: Final = 64
 _MAX_CALLERS: Final = 16
 _MAX_CHAIN: Final = 8
 _MAX_MESSAGE: Final = 10_000
+_SCHEMES: Final = ("Bearer ", "Basic ")
+"""What the value of an ``Authorization`` header begins with."""
 _OURS: Final = __name__.partition(".")[0]
 
 _CANCELLATIONS: Final = frozenset({("asyncio", "CancelledError"), ("trio", "Cancelled")})
@@ -102,7 +105,11 @@ def _text(error: BaseException) -> str:
 
 
 def _message(error: BaseException) -> str:
-    return utf8(_text(error) or "")[:_MAX_MESSAGE]
+    text = utf8(_text(error) or "")
+    for scheme in _SCHEMES:
+        if scheme in text:  # HTTP libraries quote a header that they cannot send
+            text = re.sub(rf"{scheme}[^\s'\"]+", f"{scheme}<key>", text)
+    return text[:_MAX_MESSAGE]
 
 
 def _frame(frame: FrameType, line: int) -> _Frame | None:

@@ -10,7 +10,7 @@ import pytest
 
 from ollamatrace import TracedClient
 from tests.clients.endpoints_stub import BY_PATH, COMPLETION, MESSAGES, PNG, RESPONSE, WAV
-from tests.clients.stubs import SECRET, Stub, done, find, plain
+from tests.clients.stubs import SECRET, Stub, done, find, openai_clients, plain
 
 
 @pytest.mark.parametrize("nothing", [openai.NOT_GIVEN, openai.omit])
@@ -225,3 +225,16 @@ async def test_headers_of_a_file(way, tracer):
     [record] = tracer.finished()
     assert b"sk-of-file" not in record.line()
     assert record.inputs["file"][0] == "a.wav"
+
+
+async def test_a_key_that_cannot_be_sent(way, tracer, replay):
+    """The HTTP library quotes the header, and it is the cause of what is raised."""
+    async with openai_clients(way) as make:
+        server, _ = replay("ollama-v1/chat")
+        bare = await make(server.url, api_key=f"{SECRET}\n")
+        client = TracedClient(bare, tracer=tracer)
+        with pytest.raises(openai.APIConnectionError):
+            await done(client.chat.completions.create(model="m", messages=MESSAGES))
+    [record] = tracer.finished()
+    assert SECRET.encode() not in record.line()
+    assert b"Bearer <key>" in record.line()
