@@ -9,13 +9,16 @@ import ollamatrace
 import ollamatrace.sync
 
 HEAVY = {
+    "agents",
     "anyio",
     "asyncio",
     "httpx",
     "httpx2",
+    "langchain_core",
     "ollama",
     "ollamatrace.destinations.mlflow",
     "ollamatrace.destinations.otlp",
+    "ollamatrace.frameworks",
     "ollamatrace.spool",
     "openai",
     "opentelemetry",

@@ -1,0 +1,27 @@
+"""Frameworks that are handed a traced client, for real: ``pytest -m frameworks``."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.frameworks.document import PATH, shape, trees_in, trees_of
+from tests.frameworks.table import FRAMEWORKS
+from tests.frameworks.verdict import verdicts
+
+pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(600)]
+
+EACH = pytest.mark.parametrize("framework", FRAMEWORKS, ids=lambda one: one.name)
+
+
+@EACH
+def test_a_traced_client_is_like_a_bare_one_and_each_call_is_one_span(framework):
+    found = verdicts(framework)
+    assert len(found) >= 7
+    assert {one.scenario: one.wrong for one in found if one.wrong} == {}
+
+
+@EACH
+def test_the_document_shows_what_a_run_gives(framework):
+    told = trees_in(PATH.read_text("utf-8"))
+    for name, tree in trees_of(framework).items():
+        assert shape(told[name]) == shape(tree)
