@@ -86,7 +86,7 @@ class TraceProcessor(TracingProcessor):
         self._steps.end(span.span_id, failure)
 
     def shutdown(self) -> None:
-        """Forget what is open: the SDK ends with the program."""
+        """End what is open: the SDK ends with the program."""
         self._steps.clear()
         self._failures.clear()
 

@@ -93,7 +93,10 @@ class Steps:
         return above if inner is None else here
 
     def clear(self) -> None:
-        """Forget all; what is open stays so until the program ends."""
+        """Forget all, and end what is open."""
+        for step in self._own:
+            if (span := self._spans[step]) is not None:
+                span.abandon()
         self._spans.clear()
         self._own.clear()
         self._around.clear()

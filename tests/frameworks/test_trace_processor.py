@@ -142,11 +142,13 @@ def test_a_tracer_that_is_off_records_nothing_and_leaves_nothing_current(tracer)
     assert tracer.finished() == []
 
 
-def test_shutdown_forgets_what_is_open(tracer, processor):
+def test_shutdown_ends_what_is_open(tracer, processor):
     with agents.trace("run"):
         processor.force_flush()
         processor.shutdown()
-    assert tracer.finished() == []
+        assert current_span() is None
+    [record] = tracer.finished()
+    assert (record.name, record.end_reason) == ("run", "abandoned")
 
 
 def test_failures_of_ours_do_not_reach_the_program(monkeypatch, caplog):
