@@ -79,11 +79,12 @@ def demo(
     *,
     store: StoreOption = None,
     server: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="URL",
             help="Where the trace goes, as in Tracer(server=URL): http://… of an MLflow server, "
-            "sqlite:///path or console:",
+            "otlp+http://…, sqlite:///path or console:. May be given several times, and with "
+            "--store.",
             show_default=False,
         ),
     ] = None,
@@ -110,7 +111,7 @@ def demo(
     from ollamatrace.cli.demo import demo as run_demo
 
     raise typer.Exit(
-        run_demo(store=store, server=server, model=model, recorded=recorded, as_json=as_json)
+        run_demo(store=store, servers=server or (), model=model, recorded=recorded, as_json=as_json)
     )
 
 

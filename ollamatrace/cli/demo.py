@@ -70,14 +70,14 @@ STEPS: Final = (
 
 
 def demo(
-    *, store: str | None, server: str | None, model: str | None, recorded: bool, as_json: bool
+    *, store: str | None, servers: Sequence[str], model: str | None, recorded: bool, as_json: bool
 ) -> int:
-    """Run it; the result is the exit code: 1 if there is no trace in the end.
+    """Run it; the result is the exit code: 1 if the trace is not everywhere in the end.
 
     Raises:
         OllamatraceError: an option that cannot work, or a missing package.
     """
-    with _tracer(store, server) as tracer, choose(model, recorded=recorded) as target:
+    with _tracer(store, servers) as tracer, choose(model, recorded=recorded) as target:
         if not tracer.enabled:
             raise ConfigError("nothing would be traced: OLLAMATRACE_DISABLED is set")
         screen.note(f"{target.why}.")
@@ -93,12 +93,10 @@ def demo(
         return _show(tracer, root, titles, store=store, as_json=as_json)
 
 
-def _tracer(store: str | None, server: str | None) -> Tracer:
-    if store is not None and server is not None:
-        raise ConfigError("--store and --server both say where traces go: give one of them")
-    if server is not None:
-        return Tracer(server)
+def _tracer(store: str | None, servers: Sequence[str]) -> Tracer:
     location = locate(store)
+    if servers:  # the store comes first: it is what is read
+        return Tracer([*([location.server] if store is not None else []), *servers])
     environment = Environment.read()
     if store is None and environment.warning:
         screen.note(environment.warning, "yellow")
@@ -144,8 +142,8 @@ def _show(
     report = tracer.flush(_FLUSH_S)
     if (missing := report.accepted - report.delivered) > 0:
         screen.note(_undelivered(report, missing), "bold red")
-    if report.spooled:  # asking a server that does not answer would only take more time
-        return 1
+    if report.spooled and store is None:
+        return 1  # asking a server that does not answer would only take more time
     try:
         trace: Trace | None = anyio.run(tracer.get_trace, root.trace_id)
     except ConfigError:  # nothing can be read back from there
@@ -165,13 +163,13 @@ def _show(
         return 1
     if as_json:
         screen.write_lines(trace.spans)
-        return 0
+        return int(report.spooled > 0)
     out = screen.standard()
     out.print()
     out.print(demo_table(trace, titles))
     out.print()
     out.print(pointers(trace, report, store, root.url), soft_wrap=True)
-    return 0
+    return int(report.spooled > 0)
 
 
 def _undelivered(report: FlushReport, missing: int) -> str:

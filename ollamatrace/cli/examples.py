@@ -18,6 +18,8 @@ EXAMPLES: Final = {
         "  ollamatrace demo\n"
         "  ollamatrace demo --model llama3.2:1b\n"
         "  ollamatrace demo --recorded --store /tmp/demo.db\n"
+        "  ollamatrace demo --store demo.db --server http://localhost:5000 \\\n"
+        "      --server otlp+http://localhost:6006\n"
         "  ollamatrace demo --recorded --json > trace.jsonl\n"
     ),
     "ls": (

@@ -20,6 +20,7 @@ from ollamatrace.cli.replay import ReplayServer
 from ollamatrace.cli.target import choose, read_recording, require
 from ollamatrace.errors import ConfigError, ServerError
 from ollamatrace.store import Store
+from tests.destinations.mlflow.loopback import Loopback
 from tests.destinations.otlp.collector import Collector
 
 STEPS = ["chat", "streamed", "thinking", "tool call", "JSON schema", "embeddings", "error"]
@@ -252,9 +253,6 @@ def test_the_environment_says_where_it_goes(run, environ, path, fake_ollama):
 
 
 def test_what_cannot_work_is_said(run, environ, path, fake_ollama):
-    both = run("demo", "--store", path, "--server", "console:")
-    assert both.returncode == 1
-    assert "give one of them" in both.stderr
     environ.setenv("OLLAMATRACE_DISABLED", "1")
     disabled = run("demo", "--store", path)
     assert disabled.returncode == 1
@@ -279,6 +277,22 @@ def test_traces_that_cannot_be_read_back_are_where_they_went(run, fake_ollama):
         assert f"{where}; look there for the trace {demo.trace_id.hex()}" in done.stderr
         assert "keeps no traces" not in done.stderr
         assert server.metrics()["gen_ai.client.operation.duration"]
+
+
+def test_several_places_at_once_one_of_them_down(run, path, fake_ollama):
+    with Collector() as server, Loopback() as mlflow:
+        down = Loopback()
+        with down:
+            pass
+        servers = [part for url in (mlflow.url, server.url, down.url) for part in ("--server", url)]
+        done = run("demo", "--store", path, *servers)
+        assert done.returncode == 1
+        trace = only_trace(path)
+        count = len(trace.spans)
+        assert f"error: {down.url} has not taken {count} of {count} spans" in done.stderr
+        assert f"ollamatrace show {trace.trace_id} --store {path}" in done.stdout
+        assert len(decoded_spans(server)) == len(mlflow.spans) == count
+        assert list(mlflow.infos) == [f"tr-{trace.trace_id}"]
 
 
 def decoded_spans(server):
@@ -322,7 +336,7 @@ def elsewhere(environ, path, fake_ollama):
     def go(tracer):
         environ.setattr(demo, "_tracer", lambda *_: tracer)
         out, err = io.StringIO(), io.StringIO()
-        options = {"store": None, "server": "http://box:5000", "model": None}
+        options = {"store": None, "servers": ("http://box:5000",), "model": None}
         with contextlib.redirect_stderr(err), contextlib.redirect_stdout(out):
             code = demo.demo(**options, recorded=False, as_json=False)
         return code, err.getvalue(), out.getvalue()
@@ -359,7 +373,7 @@ def test_a_store_that_cannot_be_written_is_said_and_fails(run, environ, tmp_path
     environ.setattr(demo, "_FLUSH_S", 0.1)
     blocked = tmp_path / "file" / "store.db"
     blocked.parent.write_text("a file where the folder would be")
-    options = {"server": None, "model": None, "recorded": False, "as_json": False}
+    options = {"servers": (), "model": None, "recorded": False, "as_json": False}
     out = io.StringIO()
     with contextlib.redirect_stderr(out):
         assert demo.demo(store=str(blocked), **options) == 1
