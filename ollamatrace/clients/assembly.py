@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ollamatrace.clients.answers import Answer, Channel, Merger
+from ollamatrace.clients.answers import Answer, Merger
 from ollamatrace.clients.chunks import Came, ChunkEvents
 from ollamatrace.clients.event_stream import EventStream
-from ollamatrace.guard import shielded
+from ollamatrace.guard import report, shielded
 from ollamatrace.pipeline.pause import Pause
 from ollamatrace.records import SpanRecord, content_of, plain
 from ollamatrace.settings import Capture
@@ -67,19 +67,24 @@ class Assembly:
             chunks = self._event_stream.feed(part) if isinstance(part, bytes) else (part,)
             for chunk in chunks:
                 plainly = chunk if isinstance(chunk, dict) else dumped(chunk)
-                self._merge(since_ns, plainly)
+                if plainly is not None:
+                    self._merge(since_ns, plainly)
                 came.append((self._start_ns + since_ns, chunk if plainly is None else plainly))
                 pause()
         self._count += len(came)
         if self._events is not None:
             self._events.add(came)
 
-    def _merge(self, since_ns: int, chunk: dict[str, Any] | None) -> None:
-        channel = None if chunk is None else _merged(self._merger, chunk)
-        if channel is not None:
+    def _merge(self, since_ns: int, chunk: dict[str, Any]) -> None:
+        try:
+            channel = self._merger.add(chunk)
+        except Exception as error:  # noqa: BLE001  shielded in place: there are thousands
+            report("Merger.add", error)
+            return
+        if channel is not None and "first_answer_ns" not in self._first:
             self._first.setdefault("first_token_ns", since_ns)
-        if channel == "answer":
-            self._first.setdefault("first_answer_ns", since_ns)
+            if channel == "answer":
+                self._first["first_answer_ns"] = since_ns
 
     def give(self, record: SpanRecord) -> None:
         """Put all of it into a record."""
@@ -97,11 +102,6 @@ class Assembly:
 def dumped(chunk: Any) -> dict[str, Any] | None:
     """A chunk as plain values; ``None``: a server may send anything, also what is no object."""
     return chunk.model_dump(warnings=False) if hasattr(chunk, "model_dump") else None
-
-
-@shielded
-def _merged(merger: Merger, chunk: dict[str, Any]) -> Channel | None:
-    return merger.add(chunk)
 
 
 @shielded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import ssl
 import threading
@@ -135,7 +136,7 @@ class Exchange:
         try:
             return http.Request(
                 method,
-                self.url + path,
+                _parsed(self.url + path),
                 params=params,
                 headers={**self._headers, **(fields or {})},
                 content=content,
@@ -236,6 +237,12 @@ class Exchange:
         if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
             return Denied(f"{self.url} does not speak TLS; use http://")
         return Unavailable(f"no connection to {self.url}: {error}")
+
+
+@functools.lru_cache(maxsize=16)
+def _parsed(url: str) -> http.URL:
+    """An address taken apart, which takes a tenth of a request: most go to the same few."""
+    return http.URL(url)
 
 
 def _acknowledge(response: http.Response) -> None:

@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from ollamatrace.records import Content, SpanRecord
 from ollamatrace.records.shapes import is_dict, is_list
 
 LARGE: Final = 32 * 1024
 """Characters above which a value is serialised in pieces: one step would hold the GIL."""
 _SLICE: Final = 16 * 1024
+NOTED: Final = frozenset({"finish_reason", "model_asked"})
+"""What the recorder of a call notes among its attributes: these go under their standard names."""
+
+
+def is_small(record: SpanRecord) -> bool:
+    """Whether no value of a span is large; quick to tell of most calls of a model."""
+    given = _size(record.input_content) + _size(record.output_content)
+    return given < _SLICE and (not record.attributes or NOTED.issuperset(record.attributes))
+
+
+def _size(content: Content) -> int:
+    return len(content.json) if content.has_json else _SLICE
 
 
 def is_large(value: Any) -> bool:
@@ -17,16 +30,19 @@ def is_large(value: Any) -> bool:
     size = 0
     nodes = [value]
     for node in nodes:
-        size += 4
-        if isinstance(node, str):
-            size += len(node)
-        elif is_dict(node):
-            nodes.extend(node.values())
-            size += 8 * len(node)
-        elif is_list(node):
+        kind = type(node)  # pyright: ignore[reportUnknownVariableType]  anything
+        if kind is str:
+            size += 4 + len(node)
+        elif kind is dict:
+            nodes += node.values()
+            size += 4 + 8 * len(node)
+        elif kind is list:
             if len(node) > LARGE:
                 return True
-            nodes.extend(node)
+            nodes += node
+            size += 4
+        else:
+            size += 4
         if size > LARGE:
             return True
     return False

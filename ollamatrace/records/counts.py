@@ -16,6 +16,14 @@ class _Counts(Mapping[str, int]):
     __slots__ = ()
     __dataclass_fields__: ClassVar[dict[str, object]]
 
+    def known(self) -> dict[str, int]:
+        """What ``dict`` gives, sooner."""
+        return {
+            name: value
+            for name in self.__dataclass_fields__
+            if (value := getattr(self, name)) is not None
+        }
+
     def __getitem__(self, key: str) -> int:
         value = getattr(self, key) if key in self.__dataclass_fields__ else None
         if value is None:

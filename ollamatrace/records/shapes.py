@@ -17,9 +17,9 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
 
 def as_dict(value: object) -> dict[str, Any]:
     """The value if it is a JSON object, else an empty one."""
-    return value if is_dict(value) else {}
+    return value if isinstance(value, dict) else {}  # pyright: ignore[reportUnknownVariableType]
 
 
 def as_list(value: object) -> list[Any]:
     """The value if it is a JSON array, else an empty one."""
-    return value if is_list(value) else []
+    return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]

@@ -113,8 +113,8 @@ class SpanRecord:
         events = self.event_content
         # JSON that is made here is not kept: the list may be added to.
         fields["events"] = orjson.Fragment(events.json) if events.has_json else events.value
-        fields["usage"] = None if self.usage is None else dict(self.usage)
-        fields["timing"] = dict(self.timing)
+        fields["usage"] = None if self.usage is None else self.usage.known()
+        fields["timing"] = self.timing.known()
         return orjson.dumps(fields)
 
     @classmethod

@@ -27,6 +27,8 @@ _LEVEL: Final = 1
 def fold(rest: dict[str, Any], pause: Callable[[], None]) -> None:
     """Replace a run of chunks among ``rest["events"]`` by ``rest["chunks"]``; `unfold` is back."""
     events: list[Event] = rest.get("events", [])
+    if len(events) < _FEWEST:
+        return
     start = next((at for at, event in enumerate(events) if _is_chunk(event)), len(events))
     run = list(takewhile(_is_chunk, events[start:]))
     if len(run) < _FEWEST:

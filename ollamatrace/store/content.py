@@ -13,7 +13,7 @@ for a reference.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from hashlib import blake2b
 from typing import Any, Final, cast
 
@@ -31,7 +31,10 @@ _VECTOR: Final = 16
 """Elements above which a list of numbers is serialised on its own."""
 _NUMBERS: Final = frozenset({int, float})
 
-Link = tuple[bytes, bytes, list[bytes]]
+_TOGETHER: Final = 16
+"""Elements of a list between which nobody looks at the time."""
+
+Link = tuple[bytes, bytes, Sequence[bytes]]
 """The hash of a list prefix, the JSON of its last element, and the hashes of the texts in it."""
 
 USE: Final = "INSERT OR IGNORE INTO use VALUES (?, ?)"
@@ -48,7 +51,8 @@ _CHAIN: Final = """
 """
 
 
-def _hash(body: bytes) -> bytes:
+def digest_of(body: bytes) -> bytes:
+    """What a content is known by."""
     return blake2b(body, digest_size=_HASH_BYTES).digest()
 
 
@@ -69,30 +73,45 @@ class Packer:
     def pack_content(self, content: Content, *, lists: bool = False) -> bytes:
         """The JSON of a content with references in it, made from the form that is there."""
         if content.has_json:
-            return self.pack(content.json, lists=lists)
+            return self.pack(content.json, lists=lists, value=lambda: content.value)
         value = content.value
-        return orjson.dumps(self._top(value) if lists else self._packed(value))
+        return orjson.dumps(self._top(value, 0) if lists else self._packed(value))
 
-    def pack(self, json: bytes, *, lists: bool = False) -> bytes:
-        """The JSON with references in it; with `lists`, also for lists one level down."""
-        if len(json) < _SMALL and _MARK_BYTES not in json:
+    def pack(
+        self, json: bytes, *, lists: bool = False, value: Callable[[], Any] | None = None
+    ) -> bytes:
+        """The JSON with references in it.
+
+        Args:
+            json: What is to be stored.
+            lists: Take apart lists one level down, too.
+            value: Gives what the JSON says, which somebody may have decoded already.
+        """
+        is_free = _MARK_BYTES not in json
+        if is_free and (len(json) < _SMALL or not (lists or _may_be_long(json))):
             return json
         lists_before, uses_before = len(self.lists), len(self.uses)
         try:
-            value = orjson.loads(json)
-            if orjson.dumps(value) == json:
-                return orjson.dumps(self._top(value) if lists else self._packed(value))
+            decoded = orjson.loads(json) if value is None else value()
+            if orjson.dumps(decoded) == json:
+                small = _SMALL if is_free else 0
+                return orjson.dumps(self._top(decoded, small) if lists else self._packed(decoded))
         except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # nested too deep, for one
             del self.lists[lists_before:], self.uses[uses_before:]
             self._using = self.uses
         return orjson.dumps(self._text("json", json))
 
-    def _top(self, value: Any) -> Any:
+    def _top(self, value: Any, small: int) -> Any:
+        """A value with its lists apart.
+
+        Of an element that is shorter than `small` as JSON nothing is taken out. With 0 they are not
+        even serialised before: they may be so big that one step would take too long.
+        """
         if not isinstance(value, dict) or _MARK in value:
             return self._packed(value)
         fields = cast("dict[str, Any]", value)
         return {
-            key: self._list(item) if _is_objects(item) else self._packed(item)
+            key: self._list(item, small) if _is_objects(item) else self._packed(item)
             for key, item in fields.items()
         }
 
@@ -112,23 +131,32 @@ class Packer:
         return value
 
     def _text(self, kind: str, body: bytes) -> dict[str, str]:
-        digest = _hash(body)
+        digest = digest_of(body)
         self.texts[digest] = body
         self._using.append(digest)
         return {_MARK: f"{kind}:{digest.hex()}"}
 
-    def _list(self, items: list[Any]) -> dict[str, str]:
+    def _list(self, items: list[Any], small: int) -> dict[str, str]:
         links: list[Link] = []
         digest = bytes(_HASH_BYTES)
-        for item in items:
-            uses: list[bytes] = []
-            self._using = uses
-            body = orjson.dumps(self._packed(item))
-            digest = _hash(digest + body)
+        for number, item in enumerate(items):
+            uses: Sequence[bytes] = ()
+            body = orjson.dumps(item) if small else b""
+            if len(body) >= small:
+                self._using = uses = []
+                body = orjson.dumps(self._packed(item))
+            digest = blake2b(digest + body, digest_size=_HASH_BYTES).digest()
             links.append((digest, body, uses))
+            if not number % _TOGETHER:
+                self._pause()
         self._using = self.uses
         self.lists.append(links)
         return {_MARK: f"list:{digest.hex()}"}
+
+
+def _may_be_long(json: bytes) -> bool:
+    """Whether a text in it is long; numbers one after the other look like one."""
+    return max(map(len, json.replace(b'\\"', b"__").split(b'"'))) >= _SMALL
 
 
 def _is_objects(value: Any) -> bool:
@@ -145,29 +173,6 @@ def put(connection: sqlite3.Connection, digest: bytes, body: bytes) -> int:
         return cast("int", done.lastrowid)
     row = connection.execute("SELECT id FROM content WHERE hash = ?", (digest,)).fetchone()
     return cast("int", row[0])
-
-
-def put_list(connection: sqlite3.Connection, links: list[Link], texts: dict[bytes, bytes]) -> int:
-    """Store those links of a list that are not there yet; the row id of its last one."""
-    known, previous = len(links), None
-    while known:  # from the end: most of a conversation is there already
-        digest = links[known - 1][0]
-        row = connection.execute("SELECT id FROM link WHERE hash = ?", (digest,)).fetchone()
-        if row is not None:
-            previous = row[0]
-            break
-        known -= 1
-    for digest, body, uses in links[known:]:
-        previous = cast(
-            "int",
-            connection.execute(
-                "INSERT INTO link (hash, previous, content) VALUES (?, ?, ?)",
-                (digest, previous, put(connection, _hash(body), body)),
-            ).lastrowid,
-        )
-        for used in uses:
-            connection.execute(USE, (put(connection, used, texts[used]), -previous))
-    return cast("int", previous)
 
 
 def references(body: bytes) -> Generator[tuple[str, bytes]]:

@@ -19,6 +19,10 @@ THERE: Final = "+trace_id < '~'"
 _DELETED: Final = "SELECT id FROM trace WHERE trace_id >= '~' LIMIT 1"
 _DELETE: Final = "UPDATE trace SET trace_id = '~' || id WHERE id = ?"
 _OLDEST: Final = f"SELECT id, end_ns FROM trace WHERE {THERE} ORDER BY end_ns, id LIMIT 1"  # noqa: S608  constants
+_USED: Final = """
+    SELECT (page_count - freelist_count) * page_size
+    FROM pragma_page_count, pragma_freelist_count, pragma_page_size
+"""
 _SPANS: Final = 16
 """Spans that are read at once."""
 _LINKS: Final = 1000
@@ -52,11 +56,7 @@ class Swept(NamedTuple):
 
 def used_bytes(connection: sqlite3.Connection) -> int:
     """Bytes of the file that are in use; free pages, which come next, do not count."""
-    [pages], [free], [size] = (
-        connection.execute(f"PRAGMA {name}").fetchone()
-        for name in ("page_count", "freelist_count", "page_size")
-    )
-    return cast("int", (pages - free) * size)
+    return cast("int", connection.execute(_USED).fetchone()[0])
 
 
 def delete(connection: sqlite3.Connection, traces: Sequence[int]) -> None:

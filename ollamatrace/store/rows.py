@@ -5,16 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import orjson
 
-from ollamatrace.records import Content, SpanRecord, TraceUpdate
-from ollamatrace.store import chunks, update
-from ollamatrace.store.content import USE, Link, Packer, put, put_list, unpack
-from ollamatrace.store.garbage import Garbage, find
+from ollamatrace.records import Content, SpanRecord
+from ollamatrace.store import chunks
+from ollamatrace.store.content import Link, Packer, unpack
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "span_id",
     "parent_id",
     "name",
@@ -39,32 +38,15 @@ _REST: Final[dict[str, Any]] = {
 }
 """The fields kept as one JSON object, unless they have these values."""
 
-_INSERT: Final = (
-    f"INTO span (trace, experiment, {', '.join(_COLUMNS)}, rest, inputs, outputs)"
-    f" VALUES ({', '.join('?' * (len(_COLUMNS) + 5))})"
-)
-_NEW: Final = f"INSERT {_INSERT} ON CONFLICT DO NOTHING"
-_AGAIN: Final = f"INSERT OR REPLACE {_INSERT}"
-_NEW_TRACE: Final = """
-    INSERT INTO trace (trace_id, start_ns, end_ns) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
-"""
-_LONGER: Final = """
-    UPDATE trace SET start_ns = min(start_ns, ?1), end_ns = max(end_ns, ?2)
-    WHERE id = ?3 AND (start_ns > ?1 OR end_ns < ?2)
-"""
-_TIMES: Final = """
-    UPDATE trace SET (start_ns, end_ns) =
-        (SELECT min(start_ns), max(end_ns) FROM span WHERE trace = trace.id)
-    WHERE id = ?
-"""
 SELECT: Final = (
-    f"SELECT trace.trace_id, {', '.join('span.' + name for name in _COLUMNS)},"  # noqa: S608  constants
+    f"SELECT trace.trace_id, {', '.join('span.' + name for name in COLUMNS)},"  # noqa: S608  constants
     " span.rest, span.inputs, span.outputs FROM span JOIN trace ON trace.id = span.trace"
 )
 """What `read` takes."""
 
 
-_columns: Final = attrgetter(*_COLUMNS)
+_columns: Final = attrgetter(*COLUMNS)
+_rest: Final = attrgetter(*_REST)
 
 
 class Row(NamedTuple):
@@ -82,15 +64,15 @@ class Row(NamedTuple):
 
 def encode(record: SpanRecord, pause: Callable[[], None]) -> Row:
     """Encode a record, without touching the database; `pause` is called now and then."""
-    rest: dict[str, Any] = {}
-    for name, default in _REST.items():
-        value = getattr(record, name)
-        if value != default:
-            rest[name] = value
+    rest: dict[str, Any] = {
+        name: value
+        for (name, default), value in zip(_REST.items(), _rest(record), strict=True)
+        if value != default
+    }
     if record.usage is not None:
-        rest["usage"] = dict(record.usage)
-    if record.timing:
-        rest["timing"] = dict(record.timing)
+        rest["usage"] = record.usage.known()
+    if timing := record.timing.known():
+        rest["timing"] = timing
     chunks.fold(rest, pause)
     packer = Packer(pause)
     values = (
@@ -111,57 +93,6 @@ def encode(record: SpanRecord, pause: Callable[[], None]) -> Row:
     )
 
 
-def insert(
-    connection: sqlite3.Connection, rows: Sequence[Row | TraceUpdate], experiment: str
-) -> None:
-    """Write rows, replacing spans that are there already; updates change what is there by then."""
-    traces: dict[str, int] = {}
-    replaced: set[int] = set()
-    for row in rows:
-        if isinstance(row, TraceUpdate):
-            update.apply(connection, row)
-            continue
-        trace = _trace(connection, row, traces.get(row.trace_id))
-        traces[row.trace_id] = trace
-        if _write(connection, row, trace, experiment):
-            replaced.add(trace)
-    connection.executemany(_TIMES, [(trace,) for trace in replaced])
-
-
-def _write(connection: sqlite3.Connection, row: Row, trace: int, experiment: str) -> bool:
-    """Write one span; whether it has replaced one."""
-    values = (trace, experiment, *row.values)
-    done = connection.execute(_NEW, values)
-    old = None
-    if not done.rowcount:
-        old = find(connection, trace, row.span_id)
-        done = connection.execute(_AGAIN, values)
-    span = cast("int", done.lastrowid)
-    for digest in row.uses:
-        connection.execute(USE, (put(connection, digest, row.texts[digest]), span))
-    for links in row.lists:
-        part = (put_list(connection, links, row.texts), span)
-        connection.execute("INSERT OR IGNORE INTO part VALUES (?, ?)", part)
-    if old is None:
-        return False
-    garbage = Garbage(connection)
-    garbage.release(old)  # last: the new one may use the same
-    garbage.collect()
-    return True
-
-
-def _trace(connection: sqlite3.Connection, row: Row, known: int | None) -> int:
-    """The trace of a span, made or made longer where needed; `known` if it was asked for before."""
-    if known is None:
-        done = connection.execute(_NEW_TRACE, (row.trace_id, row.start_ns, row.end_ns))
-        if done.rowcount:
-            return cast("int", done.lastrowid)
-        select = "SELECT id FROM trace WHERE trace_id = ?"
-        known = cast("int", connection.execute(select, (row.trace_id,)).fetchone()[0])
-    connection.execute(_LONGER, (row.start_ns, row.end_ns, known))
-    return known
-
-
 def read(connection: sqlite3.Connection, row: Sequence[Any]) -> SpanRecord:
     """Build the record of a row of `SELECT`.
 
@@ -171,7 +102,7 @@ def read(connection: sqlite3.Connection, row: Sequence[Any]) -> SpanRecord:
     trace_id, *columns, rest, inputs, outputs = row
     fields = orjson.loads(unpack(connection, rest))
     events = chunks.unfold(fields)
-    fields.update(zip(_COLUMNS, columns, strict=True), trace_id=trace_id)
+    fields.update(zip(COLUMNS, columns, strict=True), trace_id=trace_id)
     record = SpanRecord.from_fields(fields)
     record.event_content = events
     record.input_content = Content(json=unpack(connection, inputs))

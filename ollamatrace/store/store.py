@@ -12,10 +12,11 @@ from typing import Final
 
 from ollamatrace.errors import StoreError
 from ollamatrace.records import Record, Trace, TraceUpdate
+from ollamatrace.store.batch import insert
 from ollamatrace.store.connection import explained, open_reader, open_writer
 from ollamatrace.store.fork import before_fork
 from ollamatrace.store.retention import THERE, Limits, Swept, sweep, used_bytes
-from ollamatrace.store.rows import SELECT, Row, encode, insert, read
+from ollamatrace.store.rows import SELECT, Row, encode, read
 from ollamatrace.store.scan import Scan
 from ollamatrace.store.text import GRAM, folded, has_text, index_more, narrow
 

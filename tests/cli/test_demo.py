@@ -290,7 +290,7 @@ def test_several_places_at_once_one_of_them_down(run, path, fake_ollama):
         trace = only_trace(path)
         count = len(trace.spans)
         assert f"error: {down.url} has not taken {count} of {count} spans" in done.stderr
-        assert f"ollamatrace show {trace.trace_id} --store {path}" in done.stdout
+        assert f"{mlflow.url}/#/experiments/0/traces/tr-{trace.trace_id}" in done.stdout
         assert len(decoded_spans(server)) == len(mlflow.spans) == count
         assert list(mlflow.infos) == [f"tr-{trace.trace_id}"]
 

@@ -71,14 +71,21 @@ class Answer(Protocol):
         ...
 
 
-def counted(**counts: Any) -> Usage | None:
+def counted(
+    input_tokens: Any = None,
+    output_tokens: Any = None,
+    total_tokens: Any = None,
+    cached_tokens: Any = None,
+    reasoning_tokens: Any = None,
+) -> Usage | None:
     """Counts as a `Usage`, or ``None`` if the server sent none: all absent, or all zero.
 
     Ollama's /v1/completions puts zeros into every chunk of a stream and the real counts into the
     last, which comes only if it is asked for; no call takes no tokens at all.
     """
-    known = {name: value for name, value in counts.items() if isinstance(value, int)}
-    return Usage(**known) if any(known.values()) else None
+    told = (input_tokens, output_tokens, total_tokens, cached_tokens, reasoning_tokens)
+    known = [count if isinstance(count, int) else None for count in told]
+    return Usage(*known) if any(known) else None
 
 
 def pieces(value: Any, key: str) -> list[Mapping[str, Any]]:

@@ -18,10 +18,9 @@ from ollamatrace.clients.answers.answer import (
 )
 from ollamatrace.clients.answers.grow import grown
 from ollamatrace.clients.answers.openai_usage import is_ollama, prompt_usage
-from ollamatrace.records.shapes import as_list, is_dict, is_list
+from ollamatrace.records.shapes import as_dict, as_list, is_dict, is_list
 
 _OF_CHUNKS_ONLY: Final = frozenset({"choices", "object", "obfuscation"})
-_OF_CHOICES: Final = frozenset({"delta", "finish_reason", "index", "logprobs"})
 
 
 class ChatAnswer:
@@ -68,7 +67,10 @@ class _ChatMerger:
                 self._top[key] = value
         channel: Channel | None = None
         for choice in pieces(chunk, "choices"):
-            state = self._choices.setdefault(index_of(choice), _Choice())
+            index = index_of(choice)
+            state = self._choices.get(index)
+            if state is None:
+                state = self._choices[index] = _Choice()
             channel = state.add(choice) or channel
         return channel
 
@@ -97,18 +99,27 @@ class _Choice:
         self._beside: dict[str, Any] = {}
 
     def add(self, choice: Mapping[str, Any]) -> Channel | None:
-        self.finish_reason = text_of(choice.get("finish_reason")) or self.finish_reason
+        delta: dict[str, Any] = {}
         for key, value in choice.items():
-            if key not in _OF_CHOICES and value is not None:
+            if value is None:
+                continue
+            if key == "delta":
+                delta = as_dict(value)
+            elif key == "finish_reason":
+                self.finish_reason = text_of(value) or self.finish_reason
+            elif key == "logprobs":
+                for name, values in as_dict(value).items():
+                    if is_list(values):
+                        self._logprobs.setdefault(name, []).extend(values)
+            elif key != "index":
                 self._beside[key] = value
-        for key, values in part(choice, "logprobs").items():
-            if is_list(values):
-                self._logprobs.setdefault(key, []).extend(values)
-        return self._add_delta(part(choice, "delta"))
+        return self._add_delta(delta)
 
-    def _add_delta(self, delta: Mapping[str, Any]) -> Channel | None:
+    def _add_delta(self, delta: dict[str, Any]) -> Channel | None:
         channel: Channel | None = None
         for key, value in delta.items():
+            if value is None:
+                continue
             if key == "role":
                 self._role = value or self._role
             elif key == "tool_calls":
@@ -120,7 +131,7 @@ class _Choice:
                 if value and channel is None:
                     # Servers name the thinking differently (reasoning, reasoning_content).
                     channel = "answer" if key in {"content", "refusal"} else "thinking"
-            elif value is not None:
+            else:
                 self._other[key] = grown(self._other.get(key), value)
                 channel = channel or "answer"
         return channel

@@ -5,31 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ollamatrace.clients.answers.answer import counted, part
+from ollamatrace.clients.answers.answer import counted
 from ollamatrace.records import Usage
+from ollamatrace.records.shapes import as_dict
 
 
 def prompt_usage(outputs: Mapping[str, Any]) -> Usage | None:
     """Counts of chat completions, completions and embeddings."""
-    usage = part(outputs, "usage")
+    usage = as_dict(outputs.get("usage"))
     return counted(
-        input_tokens=usage.get("prompt_tokens"),
-        output_tokens=usage.get("completion_tokens"),
-        total_tokens=usage.get("total_tokens"),
-        cached_tokens=part(usage, "prompt_tokens_details").get("cached_tokens"),
-        reasoning_tokens=part(usage, "completion_tokens_details").get("reasoning_tokens"),
+        usage.get("prompt_tokens"),
+        usage.get("completion_tokens"),
+        usage.get("total_tokens"),
+        as_dict(usage.get("prompt_tokens_details")).get("cached_tokens"),
+        as_dict(usage.get("completion_tokens_details")).get("reasoning_tokens"),
     )
 
 
 def input_usage(outputs: Mapping[str, Any]) -> Usage | None:
     """Counts of responses."""
-    usage = part(outputs, "usage")
+    usage = as_dict(outputs.get("usage"))
     return counted(
-        input_tokens=usage.get("input_tokens"),
-        output_tokens=usage.get("output_tokens"),
-        total_tokens=usage.get("total_tokens"),
-        cached_tokens=part(usage, "input_tokens_details").get("cached_tokens"),
-        reasoning_tokens=part(usage, "output_tokens_details").get("reasoning_tokens"),
+        usage.get("input_tokens"),
+        usage.get("output_tokens"),
+        usage.get("total_tokens"),
+        as_dict(usage.get("input_tokens_details")).get("cached_tokens"),
+        as_dict(usage.get("output_tokens_details")).get("reasoning_tokens"),
     )
 
 

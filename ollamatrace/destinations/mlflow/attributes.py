@@ -29,12 +29,11 @@ from ollamatrace.destinations.mlflow.decode import (
 from ollamatrace.destinations.mlflow.images import Images, may_hold_images
 from ollamatrace.destinations.mlflow.native import FORM, Shown, normalised
 from ollamatrace.destinations.mlflow.tools import chat_tools
+from ollamatrace.destinations.pieces import NOTED
 from ollamatrace.records import SpanRecord, Timing, Usage
 from ollamatrace.records.shapes import is_dict
 
 _MAX_SPAN_TAG: Final = 8000
-NOTED: Final = frozenset({"finish_reason", "model_asked"})
-"""What the recorder of a call notes among its attributes: these go under their standard names."""
 _INFO_KINDS: Final = frozenset({"LLM", "CHAT_MODEL", "TOOL", "RETRIEVER", "AGENT", "EMBEDDING"})
 _DEBUG, _INFO, _ERROR = 10, 20, 40
 _TIMING: Final = tuple(Timing.__dataclass_fields__)

@@ -24,7 +24,7 @@ def preview(value: Any, role: str) -> str:
 
 def head(value: Any, limit: int) -> str:
     """The JSON of `value`, cut to `limit` characters."""
-    return cut(json_text(_pruned(value, limit)), limit)
+    return cut(json_text(_begun(value, [limit + 1])), limit)
 
 
 def cut(text: str, limit: int) -> str:
@@ -33,15 +33,29 @@ def cut(text: str, limit: int) -> str:
     return whole.replace("\0", "\ufffd")
 
 
-def _pruned(value: Any, limit: int) -> Any:
-    """`value` without what comes after the first `limit` characters of its JSON anyway."""
+def _begun(value: Any, room: list[int]) -> Any:
+    """`value` without what comes after the first characters of its JSON, as many as is `room`."""
     if isinstance(value, str):
-        return value[:limit]
+        text = value[: max(room[0], 0)]
+        room[0] -= len(text) + 2
+        return text
+    room[0] -= 2
     if is_dict(value):
-        items = list(value.items())[:limit]
-        return {key[:limit]: _pruned(item, limit) for key, item in items}
+        fields: dict[str, Any] = {}
+        for key, item in value.items():
+            if room[0] <= 0:
+                break
+            name = _begun(key, room)
+            fields[name] = _begun(item, room)
+        return fields
     if is_list(value):
-        return [_pruned(item, limit) for item in value[:limit]]
+        items: list[Any] = []
+        for item in value:
+            if room[0] <= 0:
+                break
+            items.append(_begun(item, room))
+        return items
+    room[0] += 1
     return value
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from ollamatrace.destinations.mlflow.attributes import NOTED, attributes, status_message
+from ollamatrace.destinations.mlflow.attributes import attributes, status_message
 from ollamatrace.destinations.mlflow.images import Images
 from ollamatrace.destinations.mlflow.values import json_text, key_value, quoted, raw_key_value
-from ollamatrace.records import Content, Event, Link, SpanRecord
+from ollamatrace.destinations.pieces import is_small
+from ollamatrace.records import Event, Link, SpanRecord
 
 _INTERNAL: Final = 1
 _OK, _ERROR = 1, 2
-_SMALL: Final = 16 * 1024
-"""Bytes of inputs and outputs below which no value of a span is large."""
 _CHUNK: Final = "chunk"
 _FULL_TYPE: Final = "ollamatrace.exception.type"
 
@@ -44,7 +43,7 @@ def encode(
 def _span(record: SpanRecord, pause: Callable[[], None], images: Images | None) -> str:
     decoded = attributes(record, images)
     del decoded["mlflow.traceRequestId"]  # the server makes it from the trace's id in any case
-    careful = None if _is_small(record) else pause
+    careful = None if is_small(record) else pause
     known = ",".join([key_value(key, value, careful) for key, value in decoded.items()])
     code = _OK if record.status == "OK" else _ERROR
     # An end of 0 means to the server that the span goes on, for ever.
@@ -59,15 +58,6 @@ def _span(record: SpanRecord, pause: Callable[[], None], images: Images | None) 
         f'"status":{{"code":{code},"message":{quoted(status_message(record))}}},'
         f'"events":[{events}],"links":[{links}],"attributes":[{known}]}}'
     )
-
-
-def _is_small(record: SpanRecord) -> bool:
-    given = _size(record.input_content) + _size(record.output_content)
-    return given < _SMALL and (not record.attributes or NOTED.issuperset(record.attributes))
-
-
-def _size(content: Content) -> int:
-    return len(content.json) if content.has_json else _SMALL
 
 
 def _event(event: Event, pause: Callable[[], None]) -> str:

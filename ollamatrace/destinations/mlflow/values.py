@@ -34,8 +34,10 @@ _escaped: Final[Callable[[str], str]] = json.encoder.encode_basestring
 
 def quoted(text: str) -> str:
     """A text as a JSON string."""
-    if "\0" in text:
-        text = text.replace("\0", _REPLACEMENT)
+    return _quoted(text.replace("\0", _REPLACEMENT) if "\0" in text else text)
+
+
+def _quoted(text: str) -> str:
     try:
         return _escaped(text) if len(text) < _SHORT else orjson.dumps(text).decode()
     except TypeError:  # half a surrogate pair
@@ -57,7 +59,7 @@ _encoded: Final = _text_encoder()
 
 def json_text(value: Any) -> str:
     """A value as MLflow's client writes it: ``{"a": 1}``, other scripts as they are."""
-    text = _encoded(value)
+    text = _quoted(value) if isinstance(value, str) else _encoded(value)
     return _NUL.sub(rf"\1{_REPLACEMENT}", text) if "\\u0000" in text else text
 
 
@@ -80,19 +82,24 @@ def key_value(key: str, value: Any, pause: Callable[[], None] | None = None) -> 
         text = quoted(value)
     else:
         text = quoted(json_text(value))
-    return f'{{"key":{quoted(key)},"value":{{"stringValue":{text}}}}}'
+    return f'{_key(key)}{{"stringValue":{text}}}}}'
 
 
 def raw_key_value(key: str, value: Any) -> str:
     """An attribute of an event, which MLflow stores as it comes."""
-    return f'{{"key":{quoted(key)},"value":{{{_raw(value)}}}}}'
+    return f"{_key(key)}{{{_raw(value)}}}}}"
+
+
+@functools.lru_cache(maxsize=1024)
+def _key(key: str) -> str:
+    return f'{{"key":{quoted(key)},"value":'
 
 
 @functools.lru_cache(maxsize=1024)
 def _short_pair(key: str, value: str) -> str:
     """A pair as most spans have it: a model, a provider, a kind."""
     text = json_text(value) if value[:1] in _BEGINS_JSON else value
-    return f'{{"key":{quoted(key)},"value":{{"stringValue":{quoted(text)}}}}}'
+    return f'{_key(key)}{{"stringValue":{quoted(text)}}}}}'
 
 
 def _raw(value: Any) -> str:

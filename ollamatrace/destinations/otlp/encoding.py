@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from typing import Final, NamedTuple, Protocol
@@ -55,6 +56,7 @@ class Encoding(Protocol):
         ...
 
 
+@functools.cache
 def scope() -> dict[str, str]:
     """Who made the spans, or measured."""
     return {"name": SCOPE, "version": version("ollamatrace")}

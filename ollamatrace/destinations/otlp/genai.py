@@ -74,8 +74,12 @@ _REQUEST: Final[tuple[tuple[str, tuple[str, ...], Callable[[Any], Any]], ...]] =
     ("gen_ai.embeddings.dimension.count", ("dimensions",), _as_is),
 )
 """The attribute, the arguments that it may come from, and how."""
-_FORMATS: Final = ("response_format", "format")
-_TAKEN: Final = frozenset({"model", *(name for _, names, _ in _REQUEST for name in names)})
+_FROM: Final = {
+    name: (attribute, convert) for attribute, names, convert in _REQUEST for name in names
+}
+_TAKEN: Final = frozenset({"model", *_FROM})
+_NOT_INPUTS: Final = _TAKEN | {"options", "keep_alive"}
+_NOT_OPTIONS: Final = _TAKEN | {"num_ctx"}
 _IN_ANSWERS: Final = frozenset({"id", "model", "object", "usage"})
 _COUNTED: Final = frozenset(
     {
@@ -169,15 +173,15 @@ def _of_call(record: SpanRecord) -> dict[str, Any]:
 
 def _of_inputs(inputs: dict[str, Any], told: Conversation) -> dict[str, Any]:
     options = as_dict(inputs.get("options"))
-    given = {**options, **inputs}
+    given = {**options, **inputs} if options else inputs
     made: dict[str, Any] = {}
-    for attribute, names, convert in _REQUEST:
-        value = next((given[name] for name in names if given.get(name) is not None), None)
-        made[attribute] = None if value is None else convert(value)
-    form = next((given[name] for name in _FORMATS if given.get(name)), None)
-    made["gen_ai.output.type"] = None if form is None else _form(form)
-    rest = _without(inputs, _TAKEN | told.asked_in | {"options", "keep_alive"})
-    if more := _without(options, _TAKEN | {"num_ctx"}):
+    for name, (attribute, convert) in _FROM.items():
+        if given.get(name) is not None and attribute not in made:
+            made[attribute] = convert(given[name])
+    if form := given.get("response_format") or given.get("format"):
+        made["gen_ai.output.type"] = _form(form)
+    rest = _without(inputs, told.asked_in | _NOT_INPUTS)
+    if options and (more := _without(options, _NOT_OPTIONS)):
         rest["options"] = more
     made["ollamatrace.request"] = rest or None
     return made

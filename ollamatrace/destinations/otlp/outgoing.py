@@ -9,6 +9,7 @@ from ollamatrace.destinations.otlp.genai import genai_attributes, genai_name
 from ollamatrace.destinations.otlp.openinference import openinference_attributes
 from ollamatrace.destinations.otlp.target import Names
 from ollamatrace.destinations.otlp.values import Value, attribute_value
+from ollamatrace.destinations.pieces import is_small
 from ollamatrace.records import Link, SpanRecord, utf8
 
 _INTERNAL, _CLIENT = 1, 3
@@ -63,7 +64,7 @@ def outgoing(record: SpanRecord, names: Names, pause: Callable[[], None]) -> Out
         kind=_INTERNAL if record.provider is None else _CLIENT,
         start_ns=record.start_ns,
         end_ns=max(record.end_ns, record.start_ns),
-        attributes=_values(made, pause),
+        attributes=_values(made, None if is_small(record) else pause),
         events=list(_events(record, pause, is_genai=is_genai)),
         links=record.links,
         status=_ERROR if failed else _OK,
@@ -84,10 +85,9 @@ def _events(
             yield Happening(utf8(event["name"]), event["time_ns"], known)
 
 
-def _values(made: Mapping[str, Any], pause: Callable[[], None]) -> dict[str, Value]:
-    known: dict[str, Value] = {}
-    for key, value in made.items():
-        if value is not None:
-            known[utf8(key)] = attribute_value(value, pause)
-            pause()
-    return known
+def _values(made: Mapping[str, Any], pause: Callable[[], None] | None) -> dict[str, Value]:
+    return {
+        key if key.isascii() else utf8(key): attribute_value(value, pause)
+        for key, value in made.items()
+        if value is not None
+    }

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ollamatrace.destinations.pieces import NOTED
 from ollamatrace.records import SpanRecord
 from ollamatrace.records.shapes import as_dict
 
-NOTED: Final = frozenset({"finish_reason", "model_asked"})
-"""What the recorder of a call notes among its attributes: these go under their standard names."""
 _NS_PER_S: Final = 1e9
 _DURATIONS: Final = {
     "load_ns": "ollama.load_duration",

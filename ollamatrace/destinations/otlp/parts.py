@@ -18,6 +18,7 @@ from ollamatrace.records.shapes import as_dict, as_list, is_dict, is_list
 Part = dict[str, Any]
 Message = dict[str, Any]
 
+_USUAL: Final = {"role", "content"}
 _TEXTS: Final = frozenset({"text", "input_text", "output_text", "summary_text", "reasoning_text"})
 _THINKING: Final = ("thinking", "reasoning_content", "reasoning")
 """What servers call it, of which one is taken."""
@@ -28,6 +29,9 @@ def message_of(given: Any, role: str = "user") -> Message:
     if not is_dict(given):
         return {"role": role, "parts": list(content_parts(given))}
     role = str(given.get("role") or role)
+    content = given.get("content")
+    if isinstance(content, str) and role != "tool" and given.keys() == _USUAL:
+        return {"role": role, "parts": [text_part(content)] if content else []}
     if role == "tool":
         response = given.get("content")
         parts = [_response(given.get("tool_call_id"), response)]

@@ -1,4 +1,4 @@
-"""OTLP as protobuf, by the messages of `opentelemetry-proto`, imported for the first span."""
+"""OTLP as protobuf. Answers are read by the messages of `opentelemetry-proto`."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
 from typing import Any, Final
 
-from ollamatrace.destinations.otlp.encoding import CUMULATIVE, SAMPLED, Partial, scope
+from ollamatrace.destinations.otlp.encoding import CUMULATIVE, Partial, scope
 from ollamatrace.destinations.otlp.meter import Attributes, Metric
 from ollamatrace.destinations.otlp.outgoing import Outgoing
-from ollamatrace.destinations.otlp.values import Value
+from ollamatrace.destinations.otlp.wire import field, pairs, span_message, varint
 from ollamatrace.errors import ConfigError
 
-_TOGETHER: Final = 32
-"""Spans that are serialised in one step, which holds the GIL."""
+# What a request holds, each inside of the one before.
+_GROUP: Final = b"\x0a"
+"""``ResourceSpans``."""
+_SCOPED: Final = b"\x12"
+"""``ScopeSpans``."""
+_SPAN: Final = b"\x12"
+"""``Span``."""
 
 
 class ProtobufEncoding:
@@ -45,20 +49,17 @@ class ProtobufEncoding:
         self, resource: Mapping[str, str], spans: Iterable[Outgoing], pause: Callable[[], None]
     ) -> bytes:
         """An ``ExportTraceServiceRequest``."""
-        left = iter(spans)
         made: list[bytes] = []
-        # Such messages one behind the other are one message with all that is in them.
-        while several := list(islice(left, _TOGETHER)):
-            request = self._messages.request()
-            group = request.resource_spans.add()
-            self._fill(group.resource.attributes, resource)
-            scoped = group.scope_spans.add(scope=scope())
-            for span in several:
-                self._add(scoped.spans, span)
-                pause()
-            made.append(request.SerializeToString())
+        for span in spans:
+            message = span_message(span)
+            made += (_SPAN, varint(len(message)), message)
             pause()
-        return b"".join(made)
+        name = scope()
+        head = field(1, field(1, name["name"].encode()) + field(2, name["version"].encode()))
+        scoped = [head, *made]
+        size = varint(sum(map(len, scoped)))
+        told = field(1, pairs(1, resource)) + _SCOPED + size
+        return b"".join((_GROUP, varint(len(told) + sum(map(len, scoped))), told, *scoped))
 
     def metrics(self, resource: Mapping[str, str], metrics: Iterable[Metric]) -> bytes:
         """An ``ExportMetricsServiceRequest``."""
@@ -106,30 +107,15 @@ class ProtobufEncoding:
     def _messages(self) -> _Messages:
         return _Messages()
 
-    def _add(self, spans: Any, span: Outgoing) -> None:
-        made = spans.add(
-            trace_id=bytes.fromhex(span.trace_id),
-            span_id=bytes.fromhex(span.span_id),
-            parent_span_id=bytes.fromhex(span.parent_id or ""),
-            flags=SAMPLED,
-            name=span.name,
-            kind=span.kind,
-            start_time_unix_nano=span.start_ns,
-            end_time_unix_nano=span.end_ns,
-        )
-        made.status.code, made.status.message = span.status, span.message
-        self._fill(made.attributes, span.attributes)
-        for event in span.events:
-            happening = made.events.add(name=event.name, time_unix_nano=event.time_ns)
-            self._fill(happening.attributes, event.attributes)
-        for link in span.links:
-            made.links.add(
-                trace_id=bytes.fromhex(link["trace_id"]), span_id=bytes.fromhex(link["span_id"])
-            )
-
-    def _fill(self, place: Any, attributes: Mapping[str, Value] | Attributes) -> None:
+    def _fill(self, place: Any, attributes: Mapping[str, str] | Attributes) -> None:
         for key, value in attributes.items():
-            _set(place.add(key=key).value, value)
+            told = place.add(key=key).value
+            if isinstance(value, bool):
+                told.bool_value = value
+            elif isinstance(value, int):
+                told.int_value = value
+            else:
+                told.string_value = value
 
 
 class _Messages:
@@ -137,24 +123,8 @@ class _Messages:
 
     def __init__(self) -> None:
         service = import_module("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
-        self.request: Any = service.ExportTraceServiceRequest
         self.response: Any = service.ExportTraceServiceResponse
         self.partial: Any = service.ExportTracePartialSuccess
         service = import_module("opentelemetry.proto.collector.metrics.v1.metrics_service_pb2")
         self.measures: Any = service.ExportMetricsServiceRequest
         self.error: type[Exception] = import_module("google.protobuf.message").DecodeError
-
-
-def _set(place: Any, value: Value) -> None:
-    if isinstance(value, list):
-        place.array_value.SetInParent()
-        for item in value:
-            _set(place.array_value.values.add(), item)
-    elif isinstance(value, bool):
-        place.bool_value = value
-    elif isinstance(value, int):
-        place.int_value = value
-    elif isinstance(value, float):
-        place.double_value = value
-    else:
-        place.string_value = value

@@ -20,20 +20,21 @@ Value = str | bool | int | float | list[str] | list[bool] | list[int] | list[flo
 _INT64: Final = 2**63
 
 
-def attribute_value(value: Any, pause: Callable[[], None]) -> Value:
+def attribute_value(value: Any, pause: Callable[[], None] | None) -> Value:
     """`value` as an attribute can have it.
 
     Args:
         value: A plain value that is not ``None``.
-        pause: To be called between pieces of work.
+        pause: Given for a value that may be large: to be called between pieces of work.
     """
-    if is_list(value) and value and (kind := _kind_of(value)) is not None:
-        return [utf8(item) for item in value] if kind is str else value.copy()
     if isinstance(value, str):
-        return utf8(value)
-    if _is_simple(value):
+        return value if value.isascii() else utf8(value)
+    if is_list(value):
+        if value and (kind := _kind_of(value)) is not None:
+            return [utf8(item) for item in value] if kind is str else value.copy()
+    elif _is_simple(value):
         return cast("Value", value)
-    if not is_large(value):
+    if pause is None or not is_large(value):
         return _json(value)
     made: list[str] = []
     for piece in pieces(value, _json):
@@ -45,8 +46,10 @@ def attribute_value(value: Any, pause: Callable[[], None]) -> Value:
 def _kind_of(values: list[Any]) -> type[Any] | None:
     """The one simple type of all items; numbers of both kinds are none."""
     kinds = set(map(type, values))
-    is_one = len(kinds) == 1 and (kinds <= {str, bool} or all(map(_is_simple, values)))
-    return kinds.pop() if is_one else None
+    if len(kinds) > 1:
+        return None
+    [kind] = kinds
+    return kind if kind is str or kind is bool or all(map(_is_simple, values)) else None
 
 
 def _is_simple(value: Any) -> bool:
