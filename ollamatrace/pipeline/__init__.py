@@ -5,6 +5,7 @@ from ollamatrace.pipeline.pipeline import Pipeline
 from ollamatrace.pipeline.report import FlushReport
 from ollamatrace.pipeline.sigterm import flush_on_sigterm
 from ollamatrace.pipeline.sink import Queued, Sink
+from ollamatrace.pipeline.supply import Redact
 from ollamatrace.pipeline.worker import flush_all
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "FlushReport",
     "Pipeline",
     "Queued",
+    "Redact",
     "Refused",
     "Sink",
     "Unavailable",

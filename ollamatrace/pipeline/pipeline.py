@@ -19,9 +19,8 @@ from ollamatrace.pipeline.queue import SpanQueue
 from ollamatrace.pipeline.report import FlushReport
 from ollamatrace.pipeline.sampler import Sampler
 from ollamatrace.pipeline.sink import Queued, Sink
-from ollamatrace.pipeline.supply import BATCH_SPANS, LeftOut, Supply
+from ollamatrace.pipeline.supply import BATCH_SPANS, LeftOut, Redact, Supply
 from ollamatrace.pipeline.worker import worker
-from ollamatrace.records import Record
 from ollamatrace.settings import Delivery, Sampling, default_spool
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Pipeline:
         delivery: Delivery,
         *,
         sampling: Sampling,
-        redact: Callable[[Record], Record] | None,
+        redact: Redact | None,
         on_warning: Callable[[str], None] | None = None,
     ) -> None:
         self.delay_s = delivery.delay_s

@@ -14,6 +14,8 @@ from ollamatrace.pipeline.sampler import Sampler, Sized
 from ollamatrace.pipeline.sink import Queued
 from ollamatrace.records import Record, SpanRecord
 
+Redact = Callable[[Record, Callable[[], None]], Record]
+"""What every record passes; it is given what lets the program run between pieces of work."""
 BATCH_SPANS: Final = 512
 _BATCH_BYTES: Final = 4 * 1024 * 1024
 
@@ -44,7 +46,7 @@ class Supply:
         queue: SpanQueue,
         ledger: Ledger,
         sampler: Sampler,
-        redact: Callable[[Record], Record] | None,
+        redact: Redact | None,
         meters: Meters,
     ) -> None:
         self._queue = queue
@@ -80,7 +82,7 @@ class Supply:
         until = self.taken + BATCH_SPANS
         while items and self.taken < until and size < _BATCH_BYTES:
             item, item_size, item_spans, is_part = items.popleft()
-            record = self._record(item)
+            record = self._record(item, pause)
             if record is not None and not isinstance(item, LeftOut):
                 given = Sized(record, item_size)
                 size += self._sifted(*self._sampler.sift(given, wanted=item.is_sampled))
@@ -97,11 +99,11 @@ class Supply:
         batch = self._ledger.batch(records, size, others=others, failed=failed)
         return batch if records else None
 
-    def _record(self, item: Queued) -> Record | None:
+    def _record(self, item: Queued, pause: Callable[[], None]) -> Record | None:
         """What an item is for all that comes after; fails closed."""
         record = guard.shielded(item.finish)()
         if record is not None and self._redact is not None:
-            record = guard.shielded(self._redact)(record)
+            record = guard.shielded(self._redact)(record, pause)
         if isinstance(record, SpanRecord):
             self._meters.measure(record)
         return record

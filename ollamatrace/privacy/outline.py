@@ -11,37 +11,47 @@ from typing import Any, Final
 
 import orjson
 
-from ollamatrace.privacy.vocabulary import FIELDS, SETTINGS
+from ollamatrace.privacy.vocabulary import CONTAINERS, FIELDS, NAMED, NUMBERS, WORDS
 
 _HASHED_BYTES: Final = 32
 """Shorter texts have no hash: there are so few of them that they can be found by trying."""
 _HASH_DIGITS: Final = 16
 _OTHER: Final = "other"
-_WORD: Final = re.compile(r"[\w.:/@+-]{1,100}")
+_MODEL: Final = re.compile(r"[\w.:/@+-]{1,100}")
 _TYPE: Final = re.compile(r"[A-Za-z_]\w{0,100}")
 _FRAME: Final = re.compile(r'  File "[^"\n]*", line \d+, in [^\s]+')
 
 
 def outline(value: Any) -> Any:
-    """The shape of a plain value, in which each text and each list of numbers is only described.
+    """What a call of a model took or gave, with its texts and vectors only described.
 
-    What fields hold that set something or count (``model``, ``role``, ``temperature``) stays. Of
-    a mapping with fields that the APIs do not have, these are described together, as their names
-    may be content: ``{"other": "<40 bytes, sha256 9f86d081884c7d65>"}``.
+    Numbers that set or count something stay, so do words of the APIs (``"role": "user"``) and, at
+    the top, the model. Of a mapping with fields that the APIs do not have, these are described
+    together, as their names may be content: ``{"other": "<40 bytes, sha256 9f86d081884c7d65>"}``.
     """
+    shape = _shape(value)
+    if isinstance(value, dict) and isinstance(value.get("model"), str):
+        model = value["model"]
+        shape["model"] = model if _MODEL.fullmatch(model) else described(model)
+    return shape
+
+
+def _shape(value: Any) -> Any:
     if isinstance(value, dict):
         known = {key: _field(key, one) for key, one in value.items() if key in FIELDS}
         unknown = {key: one for key, one in value.items() if key not in FIELDS}
         return {**known, _OTHER: described(unknown)} if unknown else known
     if isinstance(value, list) and any(isinstance(one, dict | list | str) for one in value):
-        return [outline(one) for one in value]
+        return [_shape(one) for one in value]
     return value if value is None or value in ([], "") else described(value)
 
 
 def _field(name: str, value: Any) -> Any:
-    if name not in SETTINGS or isinstance(value, dict | list):
-        return outline(value)
-    return outline(value) if isinstance(value, str) and not _WORD.fullmatch(value) else value
+    if value is None or (name in NUMBERS and isinstance(value, bool | int | float)):
+        return value
+    if name in NAMED and isinstance(value, str) and value in WORDS:
+        return value
+    return _shape(value) if name in CONTAINERS or isinstance(value, list) else described(value)
 
 
 def scalar(value: Any) -> Any:

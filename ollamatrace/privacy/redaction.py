@@ -13,10 +13,11 @@ import orjson
 
 from ollamatrace import guard
 from ollamatrace.privacy.credentials import is_secret_under
-from ollamatrace.privacy.outline import failure, frames, outline, scalar, sized
-from ollamatrace.privacy.rules import RULES
+from ollamatrace.privacy.encoded import is_picture, text_in
+from ollamatrace.privacy.outline import described, failure, frames, outline, scalar, sized
+from ollamatrace.privacy.rules import RULES, replaced
 from ollamatrace.privacy.vocabulary import ATTRIBUTES, KEYS, WORDS
-from ollamatrace.records import Content, Event, Record, SpanRecord, TraceUpdate
+from ollamatrace.records import CUTS, Content, Event, Record, SpanRecord, TraceUpdate, shorn, utf8
 from ollamatrace.settings import Capture
 
 FAILED: Final = "<redaction failed>"
@@ -25,6 +26,9 @@ FAILED: Final = "<redaction failed>"
 _CHUNK: Final = "chunk"
 _SHORTEST_NUMBER: Final = 1_000_000
 """Whole numbers from here on are looked at as text: a card's may be one."""
+_NUMBER: Final = 64
+"""Characters of a text that tell whether it is a telephone number."""
+_PHONE: Final = "{}: <phone>"
 _OWN_TEXTS: Final = ("name", "kind", "status_message", "model", "provider", "session", "user")
 
 
@@ -37,12 +41,20 @@ class Redaction:
     def __init__(self, capture: Capture, told: Callable[[str], None] | None) -> None:
         self._keeps_content = capture.content
         self._told = told
-        self._rules = tuple(RULES[one] if isinstance(one, str) else one for one in capture.redact)
+        self._rules = capture.redact
+        self._cuts = {*CUTS, capture.max_leaf_bytes}
+        self._pause: Callable[[], None] = _no_pause
         self._hides_keys = "key" in capture.redact
         self._hides_phones = "phone" in capture.redact
 
-    def apply(self, record: Record) -> Record:
-        """The record as it may be kept; a span is changed in place."""
+    def apply(self, record: Record, pause: Callable[[], None]) -> Record:
+        """The record as it may be kept; a span is changed in place.
+
+        Args:
+            record: What is to be kept.
+            pause: Called between pieces of work: it lets the program run.
+        """
+        self._pause = pause
         try:
             return self._update(record) if isinstance(record, TraceUpdate) else self._span(record)
         except BaseException as error:  # noqa: BLE001  whatever it is, nothing gets through
@@ -64,17 +76,20 @@ class Redaction:
         record.warnings = self._value(record.warnings)
         record.tags = self._value(record.tags)
         record.metadata = self._value(record.metadata)
-        record.input_content = self._content(record.input_content)
-        record.output_content = self._content(record.output_content)
+        is_call = record.provider is not None
+        record.input_content = self._content(record.input_content, is_call=is_call)
+        record.output_content = self._content(record.output_content, is_call=is_call)
         record.attributes = self._attributes(record.attributes)
         record.event_content = Content([self._event(event) for event in record.events])
         if not self._keeps_content:
             record.status_message = failure(record.status_message)
         return record
 
-    def _content(self, content: Content) -> Content:
+    def _content(self, content: Content, *, is_call: bool) -> Content:
         value = self._value(content.value)
-        return Content(value if self._keeps_content else outline(value))
+        if self._keeps_content or value is None:
+            return Content(value)
+        return Content(outline(value) if is_call else described(value))
 
     def _event(self, event: Event) -> Event:
         attributes = event["attributes"]
@@ -107,25 +122,38 @@ class Redaction:
         if isinstance(value, str):
             return self._text(value)
         if isinstance(value, dict):
-            return {
-                (key if key in KEYS else self._text(key)): self._under(key, one)
-                for key, one in value.items()
-            }
+            found: dict[str, Any] = {}
+            for key, one in value.items():
+                name = key if key in KEYS else self._text(key)
+                # Two that have become one are both kept.
+                found[name if name not in found else f"{name} {len(found)}"] = self._under(key, one)
+            return found
         if isinstance(value, list):
             return [self._value(one) for one in value]
-        if type(value) is int and abs(value) >= _SHORTEST_NUMBER:
-            text = str(value)
-            redacted = self._text(text)
-            return value if redacted == text else redacted
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return self._number(value)
         return value
+
+    def _number(self, value: float) -> Any:
+        if abs(value) < _SHORTEST_NUMBER or value != value // 1:
+            return value
+        text = str(int(value))
+        redacted = self._text(text)
+        return value if redacted == text else redacted
 
     def _under(self, key: str, value: Any) -> Any:
         """A value of a mapping: some are what they are only by their key."""
-        if isinstance(value, str | int) and not isinstance(value, bool) and key not in KEYS:
+        if key in KEYS or not (self._hides_keys or self._hides_phones):
+            return self._value(value)
+        if isinstance(value, list):
+            return [self._under(key, one) for one in value]
+        if isinstance(value, str | int | float) and not isinstance(value, bool):
             text = str(value)
             if self._hides_keys and is_secret_under(key, text):
                 return "<key>"
-            if self._hides_phones and RULES["phone"](f"{key}: {text}") == f"{key}: <phone>":
+            if self._hides_phones and RULES["phone"](f"{key}: {text[:_NUMBER]}") == _PHONE.format(
+                key
+            ):
                 return "<phone>"
         return self._value(value)
 
@@ -135,12 +163,24 @@ class Redaction:
     def _text(self, text: str) -> str:
         if text in WORDS:
             return text
+        if text.endswith("…") and len(text) - 1 in self._cuts:
+            text = f"{shorn(text[:-1])}…"
+        hidden = text_in(text)
+        if hidden is not None and (redacted := self._ruled(hidden)) != hidden:
+            return redacted
+        return self._ruled(text)
+
+    def _ruled(self, text: str) -> str:
+        is_looked_into = not is_picture(text, self._pause)
         try:
             for rule in self._rules:
-                text = rule(text)
-                if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-                    raise TypeError  # noqa: TRY301  as good as one that raises
-        except BaseException as error:  # noqa: BLE001  the rule's own; what it says may hold the text
+                if isinstance(rule, str):
+                    text = replaced(rule, text, self._pause) if is_looked_into else text
+                else:
+                    text = rule(text)
+                    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+                        raise TypeError  # noqa: TRY301  as good as one that raises
+        except BaseException as error:  # noqa: BLE001  the rule's own, which may say the text
             guard.warn(
                 f"redact:{id(self)}",
                 f"a rule of Capture(redact=…) raised {type(error).__name__}, or gave back no text: "
@@ -148,7 +188,11 @@ class Redaction:
                 self._told,
             )
             return FAILED
-        return text
+        return utf8(text)
+
+
+def _no_pause() -> None:
+    """Nobody waits."""
 
 
 def _emptied(record: Record) -> Record:

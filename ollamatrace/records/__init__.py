@@ -1,6 +1,6 @@
 """The record: one internal model of a finished span, mapped to other vocabularies elsewhere."""
 
-from ollamatrace.records.content import Content, utf8
+from ollamatrace.records.content import CUTS, Content, shorn, utf8
 from ollamatrace.records.counts import Timing, Usage
 from ollamatrace.records.plain import Snapshot, answer_snapshot, content_of, plain, snapshot
 from ollamatrace.records.span import PARENT, EndReason, Event, Link, SpanRecord, Status, Trace
@@ -10,6 +10,7 @@ Record = SpanRecord | TraceUpdate
 """What goes through the pipeline."""
 
 __all__ = [
+    "CUTS",
     "PARENT",
     "Content",
     "EndReason",
@@ -26,6 +27,7 @@ __all__ = [
     "answer_snapshot",
     "content_of",
     "plain",
+    "shorn",
     "snapshot",
     "utf8",
 ]

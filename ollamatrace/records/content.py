@@ -8,6 +8,12 @@ from typing import Any, Final
 import orjson
 
 _UNSET: Final = object()
+CUTS: Final = (1_000, 10_000)
+"""Characters at which the text of an object, and the message of an exception, is cut."""
+_TORN: Final = 64
+"""Characters in which something with blanks in it, such as the number of a card, has room."""
+_WORD: Final = 512
+"""Characters in which most words have room, such as the key of an API."""
 
 
 class Content:
@@ -74,3 +80,10 @@ def utf8(value: object) -> str:
         joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
         return joined.encode("utf-8", "backslashreplace").decode("utf-8")
     return text
+
+
+def shorn(text: str) -> str:
+    """A text that was cut, without what may be half of something at its end: half a secret, say."""
+    text = text[:-_TORN]
+    word = max(text.rfind(blank, -_WORD) for blank in " \n\t") if len(text) > _WORD else -1
+    return text[:word] if word > 0 else text[: max(len(text) - _WORD, len(text) // 2)]

@@ -8,7 +8,7 @@ from types import FrameType, TracebackType
 from typing import Any, Final, cast
 
 from ollamatrace import guard
-from ollamatrace.records import Event, utf8
+from ollamatrace.records import Event, shorn, utf8
 
 _MAX_FRAMES: Final = 64
 _MAX_CALLERS: Final = 16
@@ -109,7 +109,7 @@ def _message(error: BaseException) -> str:
     for scheme in _SCHEMES:
         if scheme in text:  # HTTP libraries quote a header that they cannot send
             text = re.sub(rf"{scheme}[^\s'\"]+", f"{scheme}<key>", text)
-    return text[:_MAX_MESSAGE]
+    return text if len(text) <= _MAX_MESSAGE else f"{shorn(text[:_MAX_MESSAGE])}…"
 
 
 def _frame(frame: FrameType, line: int) -> _Frame | None:

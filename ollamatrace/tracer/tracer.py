@@ -13,7 +13,7 @@ from ollamatrace.destinations import Backend, Paged, Query, open_destination
 from ollamatrace.errors import ClosedError, ConfigError
 from ollamatrace.ids import parse_trace_id
 from ollamatrace.pipeline import Channel, FlushReport, Pipeline, Sink
-from ollamatrace.records import Record, Trace, utf8
+from ollamatrace.records import Trace, utf8
 from ollamatrace.settings import Capture, Delivery, Environment, Sampling
 from ollamatrace.spans import SilentSpan, Span
 from ollamatrace.tracer.decorator import decorated
@@ -109,7 +109,7 @@ class Tracer:
         ]
         return list({one.url: one for one in made}.values())
 
-    def _redaction(self, told: Callable[[str], None] | None) -> Callable[[Record], Record] | None:
+    def _redaction(self, told: Callable[[str], None] | None) -> Redact | None:
         if self.capture.content and not self.capture.redact:
             return None
         from ollamatrace.privacy import Redaction  # only who asks for it pays for the import

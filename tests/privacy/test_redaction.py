@@ -26,6 +26,10 @@ JSON = st.recursive(
 )
 
 
+def no_pause():
+    pass
+
+
 def gone(text):
     return text.replace(SECRET, "[gone]")
 
@@ -39,7 +43,7 @@ def record(**fields):
 
 
 def redacted(capture, **fields):
-    return Redaction(capture, None).apply(record(**fields))
+    return Redaction(capture, None).apply(record(**fields), no_pause)
 
 
 def planted(value, at):
@@ -187,7 +191,7 @@ def test_a_rule_that_fails_leaves_no_text(rule, caplog):
 
 def test_a_tracer_tells_of_a_rule_that_fails():
     told = []
-    Redaction(Capture(redact=(lambda _: 1 / 0,)), told.append).apply(record())
+    Redaction(Capture(redact=(lambda _: 1 / 0,)), told.append).apply(record(), no_pause)
     assert len(told) == 1
     assert "ZeroDivisionError" in told[0]
 
@@ -195,11 +199,13 @@ def test_a_tracer_tells_of_a_rule_that_fails():
 def test_a_failure_of_ours_leaves_ids_alone(monkeypatch, caplog):
     monkeypatch.delenv("OLLAMATRACE_STRICT")
     stage = Redaction(Capture(redact=(gone,)), None)
-    span = stage.apply(record(input_content=Content(json=b"not JSON: " + SECRET.encode())))
+    span = stage.apply(
+        record(input_content=Content(json=b"not JSON: " + SECRET.encode())), no_pause
+    )
     assert (span.trace_id, span.span_id, span.name) == ("1" * 32, "2" * 16, "<redaction failed>")
     assert span.inputs is None
     assert SECRET not in caplog.text
-    update = stage.apply(TraceUpdate(trace_id="1" * 32, tags=[SECRET]))  # type: ignore[arg-type]
+    update = stage.apply(TraceUpdate(trace_id="1" * 32, tags=[SECRET]), no_pause)  # type: ignore[arg-type]
     assert update == TraceUpdate(trace_id="1" * 32)
 
 
