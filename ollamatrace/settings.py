@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ollamatrace.errors import ConfigError
 from ollamatrace.records import utf8
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MIN_LEAF_BYTES = 64
 MIN_STORE_BYTES = 1024 * 1024
@@ -216,6 +218,7 @@ def _of_traces(name: str) -> str | None:
 def _credentials_file() -> tuple[str | None, str | None]:
     """User name and password from the file that MLflow's own client reads."""
     from configparser import ConfigParser, Error
+    from pathlib import Path
 
     parser = ConfigParser(interpolation=None)
     try:
@@ -267,6 +270,8 @@ def default_store() -> Path:
     Raises:
         ConfigError: the user has no home folder.
     """
+    from pathlib import Path
+
     from platformdirs import user_data_path
 
     try:

@@ -124,7 +124,7 @@ class Pipeline:
             spans: 1 for a span, else 0.
             is_part: It has no record of its own: nobody waits for it.
         """
-        reason = self._queue.put(item, size, spans, is_part=is_part)
+        reason = self._queue.put(item, size, spans, is_part)
         if self._fresh:
             self._fresh = False
             for lane in self._lanes:
