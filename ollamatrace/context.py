@@ -22,12 +22,10 @@ if TYPE_CHECKING:
 
 span_var: Final[ContextVar[Span | None]] = ContextVar("ollamatrace_span", default=None)
 session_var: Final[ContextVar[str | None]] = ContextVar("ollamatrace_session", default=None)
-last_var: Final[ContextVar[int | None]] = ContextVar("ollamatrace_last_trace_id", default=None)
-last_owner_var: Final[ContextVar[ref[Owner] | None]] = ContextVar(
-    "ollamatrace_last_owner", default=None
+last_var: Final[ContextVar[tuple[int, ref[Owner]] | None]] = ContextVar(
+    "ollamatrace_last_trace", default=None
 )
-"""The tracer of that trace, which is not kept alive."""
-
+"""The trace whose span ended last, and its tracer, which is not kept alive."""
 
 LONGEST_SESSION: Final = 250
 """Characters of a session id that MLflow keeps."""
@@ -141,8 +139,8 @@ def go(place: Place) -> None:
 
 def last_trace_id() -> str | None:
     """The id of the trace whose span ended last, here in this context: 32 hex digits."""
-    number = last_var.get()
-    return None if number is None else trace_hex(number)
+    last = last_var.get()
+    return None if last is None else trace_hex(last[0])
 
 
 class attach:  # noqa: N801  used like a function: `with attach(span):`

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ollamatrace.errors import ConfigError
 from ollamatrace.records import Trace, utf8
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MIN_LEAF_BYTES = 64
 MIN_STORE_BYTES = 1024 * 1024
@@ -286,6 +288,7 @@ class Otlp:
 def _credentials_file() -> tuple[str | None, str | None]:
     """User name and password from the file that MLflow's own client reads."""
     from configparser import ConfigParser, Error
+    from pathlib import Path
 
     parser = ConfigParser(interpolation=None)
     try:
@@ -343,6 +346,8 @@ def default_store() -> Path:
     Raises:
         ConfigError: the user has no home folder.
     """
+    from pathlib import Path
+
     from platformdirs import user_data_path
 
     try:

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import sys
-import time
+from collections.abc import Callable
+from time import perf_counter_ns
 from typing import Any, Final, Literal
 
 from ollamatrace.clients.answers import read_answer
@@ -22,7 +23,7 @@ from ollamatrace.clients.readers import is_reading
 from ollamatrace.clients.streams import traced_stream
 from ollamatrace.guard import report, shielded
 from ollamatrace.ids import process
-from ollamatrace.records import SpanRecord, answer_snapshot, snapshot
+from ollamatrace.records import Snapshot, SpanRecord, answer_snapshot, snapshot
 from ollamatrace.spans import Span, is_cancellation
 from ollamatrace.tracer import Tracer
 
@@ -57,54 +58,69 @@ class Call(Span):
     )
 
     def __init__(self, tracer: Tracer, name: str, endpoint: Endpoint, binding: Binding) -> None:
-        super().__init__(tracer, name, endpoint.kind)
+        Span.__init__(self, tracer, name, endpoint.kind)
         self.endpoint = endpoint
         self._binding: Binding | None = binding
         self._provider = binding.provider
-        self._has_parts = endpoint.answer.has_parts
+        self._has_parts: Callable[[Any], bool] | None = None
+        self._hides_counts = False
         self.is_sent = False
         """Whether its request is on its way: another one inside is another call."""
         self._reads: Reads = "answer"
-        self._parts: list[Part] = []
-        self._handed_over = 0
-        """How many of them have gone to the worker."""
-        self._assembled = 0
-        """How many of them it has seen."""
-        self._assembly: Assembly | None = None
-        self._body: Body | None = None
-        self._hides_counts = False
-        self._during = 0
-        """The exception that was being handled, by its id, when the program got a stream."""
 
     # On the caller's thread
+
+    def _read_on(self, reads: Reads) -> None:
+        """There is more to come than this answer."""
+        if self._reads == "answer":
+            self._parts: list[Part] = []
+            self._handed_over = 0
+            """How many of them have gone to the worker."""
+            self._assembled = 0
+            """How many of them it has seen."""
+            self._assembly: Assembly | None = None
+        self._body: Body | None = None
+        self._during = id(sys.exception())
+        """The exception that was being handled, by its id, when the program got a stream."""
+        self._reads = reads
 
     def is_beginning(self, binding: Binding, endpoint: Endpoint) -> bool:
         """Whether it is such a call of that client, and has not sent its request."""
         same = self.endpoint is endpoint and self._binding is binding
         return same and not self.is_sent and not self.ended
 
-    def take_inputs(self, given: dict[str, Any], *, hides_counts: bool) -> None:
+    def take_inputs(
+        self, given: dict[str, Any], taken: Snapshot | None = None, *, hides_counts: bool = False
+    ) -> None:
         """Keep the arguments as they are now.
 
         Args:
             given: What is sent.
+            taken: Its snapshot, if there is one already.
             hides_counts: Whether the program is not to get the chunk with the token counts, which
                 it did not ask for.
         """
         self._hides_counts = hides_counts
-        limit = self.owner.capture.max_leaf_bytes
-        self._inputs = snapshot(given, limit, exclude_unset=True)
+        if "stream" in given:
+            self._has_parts = self.endpoint.answer.parts_in(given)
+        if taken is None:
+            taken = snapshot(given, self.owner.capture.max_leaf_bytes, exclude_unset=True)
+        self._inputs = taken
 
-    @shielded
     def succeed(self, result: Any) -> Any:
         """Take what the SDK gave; returns the object that the program gets instead, if any."""
         self._binding = None  # what waits in the queue keeps no client alive
         try:
             self.leave()
             return self._take_result(result)
-        except Exception:
-            self.end()  # better without its answer than never
-            raise
+        except Exception as error:  # noqa: BLE001  shielded in place: a call more would be felt
+            self._failed_to_take(error)
+            return None
+
+    @shielded
+    def _failed_to_take(self, error: Exception) -> None:
+        self.end()  # better without its answer than never
+        raise error
 
     def _take_result(self, result: Any) -> Any:
         form = form_of(result)
@@ -126,22 +142,21 @@ class Call(Span):
         return self._listen_to(stream) if form_of(stream) == "stream" else None
 
     def _listen_to(self, stream: Any) -> Any:
-        self._reads, self._body = "chunks", None
-        self._during = id(sys.exception())
+        self._read_on("chunks")
         return traced_stream(stream, self)
 
     def _respond(self, response: Any) -> Any:
         if self._take_body(response.http_response, getattr(response, "_cast_to", None)):
             self.end()
             return None
-        self._during = id(sys.exception())
         return traced_response(response, self)
 
     def _take_body(self, http: Any, answer_type: Any) -> bool:
         """Begin with the body of an HTTP response; says whether it is there already."""
         kind = http.headers.get("content-type") or ""
         body = Body(kind, answer_type, self.owner.capture.max_leaf_bytes)
-        self._body, self._reads = (None, "events") if body.is_event_stream else (body, "body")
+        self._read_on("events" if body.is_event_stream else "body")
+        self._body = None if body.is_event_stream else body
         content = content_of(http)
         if content is not None:
             self.piece(content)
@@ -165,11 +180,11 @@ class Call(Span):
         hidden = self._hides_counts and _is_counts_only(item)
         try:
             if not self.ended:
-                has_parts = self._has_parts
+                has_parts, parts = self._has_parts, self._parts
                 if has_parts is not None and has_parts(item):
                     item = dumped(item) or item  # the program may go on with what is in it
-                self._parts.append((time.perf_counter_ns(), item))
-                if not len(self._parts) % _PART_CHUNKS:
+                parts.append((perf_counter_ns(), item))
+                if not len(parts) % _PART_CHUNKS:
                     self._hand_over()
         except Exception as error:  # noqa: BLE001  shielded in place: a call more would be felt
             report("Call.chunk", error)
@@ -244,16 +259,24 @@ class Call(Span):
             self._parts = []  # it is recorded elsewhere, or not at all
         while len(self._parts) >= _PART_CHUNKS:
             part = _Handed(self, self._parts[:_PART_CHUNKS])
-            if not pipeline.put(part, _weight(part.parts), spans=0, is_part=True):
+            if not pipeline.put(part, self._weight(part.parts), 0, is_part=True):
                 return  # no room now: they stay here, and are offered again
             self._handed_over += _PART_CHUNKS
             del self._parts[:_PART_CHUNKS]
 
     def _size(self) -> int:
+        size = Span._size(self)
+        if self._reads == "answer":
+            return size
         # Chunks that found no room before are held anyway: they are let in with the span.
-        here = _weight(self._parts[:_PART_CHUNKS])
+        here = self._weight(self._parts[:_PART_CHUNKS])
         body = 0 if self._body is None else self._body.size
-        return super()._size() + body + here + self._event_size()
+        return size + body + here + self._event_size()
+
+    def _weight(self, parts: list[Part]) -> int:
+        if self._reads == "events":
+            return sum(len(part) for _, part in parts)
+        return _CHUNK_BYTES * len(parts)
 
     def _event_size(self) -> int:
         if not self.owner.capture.stream_events:
@@ -277,14 +300,16 @@ class Call(Span):
         record = super().finish()
         record.provider = self._provider.name
         record.attributes = {**self._provider.place, **record.attributes}
+        complete = None
         if self._reads in {"chunks", "events"}:
             # Those that another thread was just handing over when the span ended are here twice.
             twice = max(0, self._assembled - self._handed_over)
             parts, self._parts = self._parts[twice:], []
-            self.assemble(parts).give(record)
-        elif self._body is not None:
+            assembly = self.assemble(parts)
+            assembly.give(record)
+            complete = assembly.complete
+        elif self._reads == "body" and self._body is not None:
             self._body.give(record)
-        complete = None if self._assembly is None else self._assembly.complete
         read_answer(record, self.endpoint.answer, complete=complete)
         return record
 
@@ -302,10 +327,6 @@ class _Handed:
 
     def finish(self) -> None:
         self._call.assemble(self.parts)
-
-
-def _weight(parts: list[Part]) -> int:
-    return sum(len(part) if type(part) is bytes else _CHUNK_BYTES for _, part in parts)
 
 
 def _is_busy(error: BaseException) -> bool:

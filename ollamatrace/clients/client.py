@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, TypeVar
 
-from ollamatrace.clients.binding import bind
-from ollamatrace.clients.twin import binding_of, ollama_twin, openai_twin
 from ollamatrace.errors import ConfigError
 from ollamatrace.tracer import Server, Tracer, registry
 
 C = TypeVar("C")
 
-_TWINS: Final[dict[tuple[str, str], tuple[Callable[..., Any], bool]]] = {
-    ("openai", "OpenAI"): (openai_twin, False),
-    ("openai", "AsyncOpenAI"): (openai_twin, True),
-    ("ollama", "Client"): (ollama_twin, False),
-    ("ollama", "AsyncClient"): (ollama_twin, True),
+_KINDS: Final = {
+    ("openai", "OpenAI"): False,
+    ("openai", "AsyncOpenAI"): True,
+    ("ollama", "Client"): False,
+    ("ollama", "AsyncClient"): True,
 }
+"""The classes whose objects can be traced, and whether their methods are coroutines."""
 
 
 class TracedClient:
@@ -65,6 +64,10 @@ class TracedClient:
         propagate: bool = False,
     ) -> C:
         """Make the twin."""
+        # Here, as in `tracer_of`: who has no client does not pay for the import.
+        from ollamatrace.clients.binding import bind
+        from ollamatrace.clients.twin import binding_of
+
         if tracer is not None and (server is not None or experiment is not None):
             raise ConfigError(
                 "tracer= has its own server and experiment: give either it or server=, experiment="
@@ -97,15 +100,20 @@ class TracedClient:
 
 def tracer_of(client: object) -> Tracer | None:
     """The tracer that a call of `client` would use here and now; ``None`` if it is not traced."""
+    from ollamatrace.clients.twin import binding_of
+
     binding = binding_of(client)
     return None if binding is None else binding.tracer()
 
 
 def _maker(client: object) -> tuple[Callable[..., Any], bool]:
+    from ollamatrace.clients.twin import ollama_twin, openai_twin
+
     for kind in type(client).__mro__:
-        found = _TWINS.get((kind.__module__.partition(".")[0], kind.__name__))
-        if found is not None:
-            return found
+        sdk = kind.__module__.partition(".")[0]
+        is_async = _KINDS.get((sdk, kind.__name__))
+        if is_async is not None:
+            return (openai_twin if sdk == "openai" else ollama_twin), is_async
     what = repr(client if isinstance(client, ModuleType | type) else type(client))
     raise TypeError(
         "TracedClient takes an object of openai.OpenAI, openai.AsyncOpenAI, ollama.Client or "
@@ -116,5 +124,5 @@ def _maker(client: object) -> tuple[Callable[..., Any], bool]:
 def _shared_tracer(server: Server, experiment: str | None) -> Tracer:
     servers = tuple(server) if isinstance(server, list | tuple) else (server,)
     # A relative path means another file in another folder.
-    key = (*servers, experiment, Path.cwd())
+    key = (*servers, experiment, os.getcwd())  # noqa: PTH109  pathlib takes long to import
     return registry.shared(key, lambda: Tracer(server, experiment=experiment))

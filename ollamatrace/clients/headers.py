@@ -16,7 +16,7 @@ from typing import Any
 
 from ollamatrace.clients.binding import Binding
 from ollamatrace.clients.call import Call
-from ollamatrace.clients.shells import latest_of
+from ollamatrace.clients.shells import bound_now, named_on_class
 from ollamatrace.context import span_var
 from ollamatrace.guard import shielded, warn
 from ollamatrace.tracer import names_span, said_of
@@ -60,14 +60,15 @@ def name_in_requests(client: Any, binding: Binding) -> None:
             "for a traceparent header; it takes ollama 0.4 or newer, and no _request of its own",
         )
         return
-    latest = latest_of(client, method)
+    kind, name, function = type(client), *named_on_class(client, method)
 
     @functools.wraps(method)
     def request(*args: Any, **kwargs: Any) -> Any:
-        now = latest()
-        if now is method:  # what has replaced it may not take headers
-            kwargs.update(_named(client, binding, kwargs) or {})
-        return now(*args, **kwargs)
+        now = getattr(kind, name, function)
+        if now is not function:  # what has replaced it may not take headers
+            return bound_now(now, client)(*args, **kwargs)
+        kwargs.update(_named(client, binding, kwargs) or {})
+        return method(*args, **kwargs)
 
     client._request = request
 

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 _SECRET: Final = frozenset({"apikey", "xapikey", "authorization", "proxyauthorization"})
 _ADDED: Final = ("extra_body", "extra_query")
-_MAY_HAVE: Final = frozenset({*_ADDED, "tools"})
+MAY_HIDE: Final = frozenset({*_ADDED, "tools"})
+"""Arguments in which there may be something to hide."""
 _OF_SERVERS: Final = frozenset({"headers", "authorization"})
 """What a tool that is an MCP server has to let it in."""
 
@@ -23,7 +24,7 @@ def hide_secrets(given: dict[str, Any], *, everywhere: bool = False) -> None:
         given: The arguments.
         everywhere: Whether they are a body, which may have keys itself.
     """
-    if _MAY_HAVE.isdisjoint(given) and not everywhere:
+    if MAY_HIDE.isdisjoint(given) and not everywhere:
         return  # as mostly, and at once
     for name in _ADDED:
         if isinstance(given.get(name), Mapping):

@@ -19,6 +19,20 @@ _MAX_PATH: Final = 4096
 _definitions: Final[WeakKeyDictionary[Callable[..., Any], Any]] = WeakKeyDictionary()
 
 
+def is_as_sent(given: Mapping[str, Any]) -> bool:
+    """Whether `as_sent` has nothing to do."""
+    if "tools" in given or "images" in given:
+        return False
+    messages = given.get("messages")
+    if messages is not None:
+        if type(messages) is not list:
+            return False
+        for message in messages:
+            if "images" in message if type(message) is dict else isinstance(message, Mapping):
+                return False
+    return True
+
+
 @shielded
 def as_sent(given: dict[str, Any]) -> None:
     """Put what is sent into `given`, a copy of a call's arguments.

@@ -18,9 +18,8 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any, Final
 
-from ollamatrace.clients.begin import begin, begin_request
+from ollamatrace.clients.begin import beginning, beginning_requests
 from ollamatrace.clients.binding import Binding, is_of, rebound
-from ollamatrace.clients.call import Call
 from ollamatrace.clients.endpoints import OLLAMA, OPENAI, Endpoint, Paths
 from ollamatrace.clients.headers import name_in_requests
 from ollamatrace.clients.shells import bound, traced_coroutine, traced_method
@@ -79,19 +78,15 @@ def _trace_methods(twin: Any, endpoints: tuple[Endpoint, ...], binding: Binding)
             # the place of a resource is the program's.
             is_ours = owner is twin or getattr(owner, "_client", None) is twin
             if is_ours and method is not None:
-                starts = functools.partial(begin, binding, endpoint, method)
-                setattr(owner, name, shell(owner, method, starts))
+                begin = beginning(binding, endpoint, method)
+                setattr(owner, name, shell(owner, method, begin, binding.explicit))
 
 
 def _traced_request(twin: Any, binding: Binding) -> Callable[..., Any]:
     """Trace what is sent to the paths of the table, but for what a traced method sends."""
-    request = twin.request
-
-    def starts(args: list[Any], kwargs: dict[str, Any]) -> Call | None:
-        return begin_request(binding, _paths, twin, args, kwargs)
-
     shell = traced_coroutine if binding.is_async else traced_method
-    return shell(twin, request, starts)
+    begin = beginning_requests(binding, _paths, twin)
+    return shell(twin, twin.request, begin, binding.explicit)
 
 
 def _attribute(value: Any, name: str) -> Any:

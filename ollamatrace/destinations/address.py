@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ollamatrace.destinations.console import Console
 from ollamatrace.destinations.embedded import Embedded
 from ollamatrace.errors import ConfigError
 from ollamatrace.pipeline import Channel, Sink
 from ollamatrace.settings import Access, Delivery, Otlp, default_store, without_credentials
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SQLITE: Final = "sqlite:///"
 _DEFAULT_EXPERIMENT: Final = "Default"
@@ -100,4 +102,6 @@ def store_path(server: str) -> Path:
     path = server.removeprefix(SQLITE)
     if not path or path.startswith(":memory:"):
         raise ConfigError(f"server={server!r} names no file; write `sqlite:///traces.db`")
+    from pathlib import Path  # late: it takes milliseconds
+
     return Path(path).expanduser().absolute()

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ollamatrace import guard
@@ -16,6 +15,8 @@ from ollamatrace.records import Record, Trace
 from ollamatrace.settings import Delivery
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ollamatrace.store import Keeper, Store
 
 _warned: Final[set[str]] = set()

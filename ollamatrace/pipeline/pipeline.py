@@ -138,7 +138,7 @@ class Pipeline:
             spans: 1 for a span, else 0.
             is_part: It has no record of its own: nobody waits for it.
         """
-        reason = self._queue.put(item, size, spans, is_part=is_part)
+        reason = self._queue.put(item, size, spans, is_part)
         if self._fresh:
             self._fresh = False
             for lane in self._lanes:
@@ -154,12 +154,12 @@ class Pipeline:
             self._refused(reason)
         return reason is None
 
-    def leave_out(self, span: Queued, trace_id: str) -> None:
+    def leave_out(self, span: Queued, trace: int, size: int) -> None:
         """Count a span that has ended and is not recorded, nor anything else of its trace."""
-        self.sampler.leave_out(trace_id)
+        self.sampler.leave_out(trace)
         self._queue.leave_out(1)
-        if self._meters:
-            self.put(LeftOut(span), 0, spans=0)
+        if self._meters:  # where there is no room, it is not measured
+            self.put(LeftOut(span), size, 0)
 
     def flush(self, timeout: float, patience: float | None = None) -> FlushReport:
         """Wait until all that was queued before this call has arrived or is lost.
@@ -183,7 +183,8 @@ class Pipeline:
 
         def settled() -> bool:
             nonlocal goal
-            if goal is None and self._supply.taken >= target:
+            due = self.sampler.is_due
+            if goal is None and self._supply.taken >= target and not due:
                 goal = self._supply.outgoing  # what goes out later is not waited for
             return goal is not None and self._ledger.is_done(goal)
 

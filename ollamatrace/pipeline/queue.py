@@ -26,7 +26,8 @@ class SpanQueue:
     """
 
     def __init__(self, delivery: Delivery) -> None:
-        self._delivery = delivery
+        self._max_spans = delivery.max_spans
+        self._max_bytes = delivery.max_bytes
         self.lock = threading.RLock()
         self.items: deque[tuple[Queued, int, int, bool]] = deque()
         """What waits: the item, its bytes, 1 if it is a span, and whether it is a part of one."""
@@ -45,25 +46,21 @@ class SpanQueue:
         self.left_out = 0
         """Spans that are not recorded, as sampling has decided; they are not accepted."""
 
-    def put(self, item: Queued, size: int, spans: int = 1, *, is_part: bool = False) -> str | None:
+    def put(self, item: Queued, size: int, spans: int = 1, is_part: bool = False) -> str | None:  # noqa: FBT001, FBT002  by position it is faster
         """Let `item` in, or say why not: ``"queue_full"`` or ``"closed"``."""
         with self.lock:
+            waiting, taken = self.waiting + spans, self.bytes + size
             self.accepted += spans
-            self.crowded = (
-                2 * self.waiting >= self._delivery.max_spans
-                or 2 * (self.bytes + size) > self._delivery.max_bytes
-            )
+            self.crowded = 2 * waiting > self._max_spans or 2 * taken > self._max_bytes
             if self.closed:
                 reason = "closed"
-            elif (
-                self.waiting + spans > self._delivery.max_spans
-                or self.bytes + size > self._delivery.max_bytes
-            ):
+            elif waiting > self._max_spans or taken > self._max_bytes:
                 reason = "queue_full"
             else:
-                self.queued += not is_part
-                self.waiting += spans
-                self.bytes += size
+                if not is_part:
+                    self.queued += 1
+                self.waiting = waiting
+                self.bytes = taken
                 self.items.append((item, size, spans, is_part))
                 return None
             self.refused[reason] += spans

@@ -12,7 +12,7 @@ from ollamatrace.pipeline.meters import Meters
 from ollamatrace.pipeline.queue import SpanQueue
 from ollamatrace.pipeline.sampler import Sampler, Sized
 from ollamatrace.pipeline.sink import Queued
-from ollamatrace.records import Record, SpanRecord
+from ollamatrace.records import Content, Record, SpanRecord
 
 Redact = Callable[[Record, Callable[[], None]], Record]
 """What every record passes; it is given what lets the program run between pieces of work."""
@@ -23,11 +23,18 @@ _BATCH_BYTES: Final = 4 * 1024 * 1024
 class LeftOut:
     """A span that is not recorded, on its way to be measured."""
 
-    __slots__ = ("finish",)
+    __slots__ = ("_span",)
     is_sampled = False
 
     def __init__(self, span: Queued) -> None:
-        self.finish = span.finish
+        self._span = span
+
+    def finish(self) -> Record | None:
+        """The record, without its content, which is not measured."""
+        record = self._span.finish()
+        if isinstance(record, SpanRecord):
+            record.input_content = record.output_content = Content()
+        return record
 
 
 class Supply:
@@ -68,8 +75,7 @@ class Supply:
     @property
     def waits(self) -> bool:
         """Whether there is something for a batch."""
-        held = self._sampler.final and self._sampler.holds
-        return bool(self._queue.items or self._ready or held)
+        return bool(self._queue.items or self._ready) or self._sampler.is_due
 
     def batch(self, pause: Callable[[], None]) -> Batch | None:
         """The next batch; ``None`` if nothing is to go out now.
@@ -93,8 +99,8 @@ class Supply:
                 self.outgoing += not is_part
             self.taken += not is_part
             pause()
-        if self._sampler.final and not items:
-            self._sifted(*self._sampler.rest())
+        if not items and self._sampler.is_due:
+            self._sifted(*self._sampler.due())
         records, size = self._next()
         batch = self._ledger.batch(records, size, others=others, failed=failed)
         return batch if records else None

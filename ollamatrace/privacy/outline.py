@@ -2,6 +2,7 @@
 
 # Values of any type are the business of this file.
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportUnknownMemberType=false
 
 from __future__ import annotations
 

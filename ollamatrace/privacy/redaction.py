@@ -28,7 +28,6 @@ _SHORTEST_NUMBER: Final = 1_000_000
 """Whole numbers from here on are looked at as text: a card's may be one."""
 _NUMBER: Final = 64
 """Characters of a text that tell whether it is a telephone number."""
-_PHONE: Final = "{}: <phone>"
 _OWN_TEXTS: Final = ("name", "kind", "status_message", "model", "provider", "session", "user")
 
 
@@ -151,9 +150,8 @@ class Redaction:
             text = str(value)
             if self._hides_keys and is_secret_under(key, text):
                 return "<key>"
-            if self._hides_phones and RULES["phone"](f"{key}: {text[:_NUMBER]}") == _PHONE.format(
-                key
-            ):
+            said = RULES["phone"](f"{key}: {text[:_NUMBER]}") if self._hides_phones else ""
+            if said == f"{key}: <phone>":
                 return "<phone>"
         return self._value(value)
 

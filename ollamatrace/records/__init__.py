@@ -2,7 +2,8 @@
 
 from ollamatrace.records.content import CUTS, Content, shorn, utf8
 from ollamatrace.records.counts import Timing, Usage
-from ollamatrace.records.plain import Snapshot, answer_snapshot, content_of, plain, snapshot
+from ollamatrace.records.plain import Snapshot, content_of, plain
+from ollamatrace.records.snapshot import answer_snapshot, quick_snapshot, snapshot
 from ollamatrace.records.span import PARENT, EndReason, Event, Link, SpanRecord, Status, Trace
 from ollamatrace.records.update import TraceUpdate
 
@@ -27,6 +28,7 @@ __all__ = [
     "answer_snapshot",
     "content_of",
     "plain",
+    "quick_snapshot",
     "shorn",
     "snapshot",
     "utf8",

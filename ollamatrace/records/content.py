@@ -68,6 +68,8 @@ def utf8(value: object) -> str:
 
     Never raises; of a value whose own code does, it is the name of its class.
     """
+    if type(value) is str and value.isascii():
+        return value
     try:
         text = str.__str__(value) if isinstance(value, str) else str(value)
     except Exception:  # noqa: BLE001  the value's own __str__

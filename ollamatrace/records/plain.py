@@ -1,8 +1,6 @@
-"""The exact snapshot: what a value is at this moment, whatever the program does to it next.
+"""A copy of any value: its containers anew, its immutable leaves shared, to be serialised later.
 
-A small value is serialised at once. A value that holds a big leaf, or something that JSON does
-not know, has its containers copied while immutable leaves are shared, and is serialised later, on
-the worker. Neither way raises, consumes an iterator or changes the value.
+Copying does not raise, consume an iterator or change the value.
 """
 
 # Values of any type are the business of this file.
@@ -11,18 +9,15 @@ the worker. Neither way raises, consumes an iterator or changes the value.
 
 from __future__ import annotations
 
-import base64
 import collections
 import dataclasses
 import datetime as dt
-import decimal
 import enum
 import math
-import pathlib
+import sys
 import time
 import types
-import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
@@ -33,19 +28,18 @@ from ollamatrace.records.content import Content, utf8
 LARGE_LEAF: Final = 64 * 1024
 """Bytes of one text or blob above which serialising it would hold the caller up."""
 
-_VECTOR: Final = 16
+VECTOR: Final = 16
 """Elements above which a list of numbers is taken for a vector."""
-_MANY: Final = 4096
-"""Elements of vectors above which they are copied, which is faster than to serialise them."""
 _MAX_DEPTH: Final = 100
-_MAX_NODES: Final = 200_000
+MAX_NODES: Final = 200_000
 _PIECE: Final = 48 * 1024
 _ARRAY_DEPTH: Final = 8
 _REPR_CHARS: Final = 1000
 _INT_MIN: Final = -(2**63)
 _INT_MAX: Final = 2**64 - 1
 _NODE_BYTES: Final = 64
-_SCALARS: Final = frozenset({int, float, bool, types.NoneType})
+SCALARS: Final = frozenset({int, float, bool, types.NoneType})
+_BY_TEXT: Final = (("uuid", "UUID"), ("decimal", "Decimal"), ("pathlib", "PurePath"))
 _own_ways: Final[dict[type[Any], bool]] = {}
 
 
@@ -60,6 +54,10 @@ class Plain:
         """About how many bytes it keeps alive."""
         self.warnings = warnings
         """What was cut or converted, as sentences."""
+
+    def __len__(self) -> int:
+        """About how many bytes it keeps alive: of a snapshot, as of JSON bytes."""
+        return self.size
 
     def content(self) -> Content:
         """The value in its JSON form: blobs as base64, model classes as their JSON schema.
@@ -76,6 +74,7 @@ class Plain:
 
 
 Snapshot = bytes | Plain
+"""JSON, or what is made into JSON later; its length is about the bytes that it takes."""
 
 
 def content_of(taken: Snapshot, warnings: list[str]) -> Content:
@@ -87,46 +86,6 @@ def content_of(taken: Snapshot, warnings: list[str]) -> Content:
     return content
 
 
-def snapshot(value: Any, max_leaf_bytes: int, *, exclude_unset: bool = False) -> Snapshot:
-    """Take `value` as it is now: JSON bytes if that is quick and exact, else a `Plain` copy.
-
-    Never raises, whatever the value's own code does.
-
-    Args:
-        value: Anything.
-        max_leaf_bytes: The longest text or blob that is kept whole.
-        exclude_unset: Leave out fields of pydantic models that nobody set, as the SDKs do when
-            they send a model.
-    """
-    limit = min(LARGE_LEAF, max_leaf_bytes)
-    try:
-        if not _is_large(value, limit):
-            serializer = _serializer(value)
-            if serializer is not None:
-                return serializer(value, warnings=False, exclude_unset=exclude_unset)
-            return orjson.dumps(value, _encode_unset if exclude_unset else _encode_all)
-    except Exception:  # noqa: BLE001, S110  the slow path takes whatever this one cannot
-        pass
-    return plain(value, max_leaf_bytes, exclude_unset=exclude_unset)
-
-
-def answer_snapshot(value: Any, max_leaf_bytes: int) -> Snapshot:
-    """Take the answer of a model as it is now; like `snapshot`, but made for texts.
-
-    Looking for big leaves takes longer than to serialise the usual answer. So it is serialised
-    first, which costs about a millisecond a megabyte where an answer is that long.
-    """
-    try:
-        serializer = _serializer(value)
-        if serializer is not None:
-            taken = serializer(value, warnings=False)
-            if len(taken) <= max_leaf_bytes:
-                return taken
-    except Exception:  # noqa: BLE001, S110  as in snapshot
-        pass
-    return snapshot(value, max_leaf_bytes)
-
-
 def plain(value: Any, max_leaf_bytes: int, *, exclude_unset: bool = False) -> Plain:
     """Copy `value` into plain containers; cut what is too deep, too long, too many or cyclic."""
     copier = _Copier(max_leaf_bytes, exclude_unset=exclude_unset)
@@ -134,62 +93,9 @@ def plain(value: Any, max_leaf_bytes: int, *, exclude_unset: bool = False) -> Pl
     return Plain(copied, copier.size, list(copier.warnings))
 
 
-def _is_large(value: Any, limit: int) -> bool:  # noqa: C901, PLR0912  one pass, for speed
-    nodes = [value]
-    add = nodes.extend
-    numbers = 0
-    for node in nodes:
-        kind = type(node)
-        if kind is str:
-            if len(node) > limit:
-                return True
-        elif kind in _SCALARS:
-            continue
-        elif kind is dict:
-            # Not whether they are true: that is the program's own code.
-            add([one for one in node.values() if one is not None])
-        elif kind is list or kind is tuple:
-            if _is_vector(node):
-                numbers += len(node)
-                if numbers > _MANY:
-                    return True
-            else:
-                add(node)
-        elif hasattr(kind, "__pydantic_extra__"):
-            add([one for one in node.__dict__.values() if one is not None])
-            if node.__pydantic_extra__:
-                add(node.__pydantic_extra__.values())
-        else:
-            return True  # JSON does not know it, or it may hold anything
-        if len(nodes) > _MAX_NODES:  # a cycle, or as good as one
-            return True
-    return False
-
-
-def _is_vector(values: list[Any] | tuple[Any, ...]) -> bool:
-    return len(values) > _VECTOR and set(map(type, values)) <= _SCALARS
-
-
-def _serializer(value: Any) -> Callable[..., bytes] | None:
-    # Until pydantic has built it (47 ms once for a big model), a class has a stand-in here.
-    kind = type(value)
-    serializer: Any = getattr(kind, "__pydantic_serializer__", None)
-    return serializer.to_json if type(serializer).__name__ == "SchemaSerializer" else None
-
-
-def _encode_all(value: Any) -> orjson.Fragment:
-    return _encode(value, exclude_unset=False)
-
-
-def _encode_unset(value: Any) -> orjson.Fragment:
-    return _encode(value, exclude_unset=True)
-
-
-def _encode(value: Any, *, exclude_unset: bool) -> orjson.Fragment:
-    serializer = _serializer(value)
-    if serializer is None:
-        raise TypeError
-    return orjson.Fragment(serializer(value, warnings=False, exclude_unset=exclude_unset))
+def is_vector(values: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether it is long and holds nothing but numbers and the like."""
+    return len(values) > VECTOR and set(map(type, values)) <= SCALARS
 
 
 def _late(value: Any) -> Any:
@@ -202,7 +108,15 @@ def _late(value: Any) -> Any:
         return f"{value.__module__}.{value.__qualname__}"
 
 
+def _is_known_by_text(kind: type[Any]) -> bool:
+    """Whether it is of a class, imported by the program if at all, whose `str` says all."""
+    known = (getattr(sys.modules.get(module), name, None) for module, name in _BY_TEXT)
+    return any(one is not None and issubclass(kind, one) for one in known)
+
+
 def _base64(blob: bytes) -> str:
+    import base64  # late: it takes a millisecond
+
     pieces: list[str] = []
     for start in range(0, len(blob), _PIECE):
         pieces.append(base64.b64encode(blob[start : start + _PIECE]).decode("ascii"))
@@ -225,10 +139,10 @@ def _mended(value: Any) -> Any:
         return value if _INT_MIN <= value <= _INT_MAX else str(value)
     if kind is float:
         return value if math.isfinite(value) else None  # as in JSON
-    return value if kind in _SCALARS else _late(value)
+    return value if kind in SCALARS else _late(value)
 
 
-def _has_own_ways(kind: type[Any]) -> bool:
+def has_own_ways(kind: type[Any]) -> bool:
     """Whether a pydantic model says itself how it is serialised."""
     known = _own_ways.get(kind)
     if known is None:
@@ -261,12 +175,12 @@ class _Copier:
             return f"<{name}>"
 
     def _copied(self, value: Any, kind: type[Any], depth: int) -> Any:
-        if kind in _SCALARS:
+        if kind in SCALARS:
             return value if kind is not int or _INT_MIN <= value <= _INT_MAX else self._big(value)
         if kind is str or kind is bytes:
             return self._leaf(value)
-        if self._nodes > _MAX_NODES:
-            return self._cut(f"more than {_MAX_NODES:,} values", "…")
+        if self._nodes > MAX_NODES:
+            return self._cut(f"more than {MAX_NODES:,} values", "…")
         if depth >= _MAX_DEPTH:
             return self._cut(f"nesting deeper than {_MAX_DEPTH}", "…")
         if id(value) in self._open:
@@ -290,7 +204,7 @@ class _Copier:
         return self._leaf(self._readable(value, kind))
 
     def _of_model(self, value: Any, kind: type[Any], depth: int) -> Any:
-        if _has_own_ways(kind):
+        if has_own_ways(kind):
             dumped = value.model_dump(warnings=False, exclude_unset=self._exclude_unset)
             if not isinstance(dumped, dict):  # it is told as another value: an image as its base64
                 return self.copy(dumped, depth)
@@ -309,11 +223,11 @@ class _Copier:
             return value.isoformat()
         if base := next((base for base in (str, int, float) if issubclass(kind, base)), None):
             return self.copy(base(value), _MAX_DEPTH - 1)
-        if isinstance(value, uuid.UUID | decimal.Decimal | pathlib.PurePath | complex):
+        if isinstance(value, complex) or _is_known_by_text(kind):
             return str(value)
         if issubclass(kind, BaseException):
             return f"{kind.__qualname__}: {value}"
-        if hasattr(kind, "tolist") and getattr(value, "size", _MAX_NODES) < _MAX_NODES:  # numpy's
+        if hasattr(kind, "tolist") and getattr(value, "size", MAX_NODES) < MAX_NODES:  # numpy's
             return self.copy(value.tolist(), _MAX_DEPTH - _ARRAY_DEPTH)
         if issubclass(kind, type) and hasattr(value, "model_json_schema"):
             return value
@@ -323,7 +237,7 @@ class _Copier:
         return text if len(text) <= _REPR_CHARS else text[:_REPR_CHARS] + "…"
 
     def _items(self, values: Iterable[Any], depth: int) -> list[Any]:
-        if isinstance(values, list) and _is_vector(values):
+        if isinstance(values, list) and is_vector(values):
             self.size += 8 * len(values)  # integers beyond 64 bits are mended on the worker
             return values.copy()
         return [self.copy(value, depth + 1) for value in values]

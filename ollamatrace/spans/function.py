@@ -6,7 +6,7 @@ from typing import Any, Final
 from weakref import ref
 
 from ollamatrace.context import Place, current_span, go, make_current, place
-from ollamatrace.guard import shielded
+from ollamatrace.guard import report, shielded
 from ollamatrace.records import (
     Content,
     EndReason,
@@ -36,23 +36,27 @@ class FunctionSpan(Span):
     __slots__ = ()
 
     def __init__(self, owner: Owner, name: str, kind: str, function: Snapshot) -> None:
-        super().__init__(owner, name, kind)
+        Span.__init__(self, owner, name, kind)
         self._attributes = {FUNCTION: function}
 
-    @shielded
     def enter(self, inputs: dict[str, Any]) -> None:
         """Begin with these arguments."""
-        self.inputs = inputs
-        self.begin()
-        make_current(self)
+        try:
+            self._inputs = snapshot(inputs, self.owner.capture.max_leaf_bytes)
+            self.begin()
+            make_current(self)
+        except Exception as error:  # noqa: BLE001  shielded in place: a call more would be felt
+            report("FunctionSpan.enter", error)
 
-    @shielded
     def returned(self, result: Any) -> None:
         """It gave `result`, which is the output unless the function has set another."""
-        self.leave()
-        if self.outputs is None:
-            self.outputs = result
-        self.end()
+        try:
+            self.leave()
+            if self.outputs is None:
+                self.outputs = result
+            self.end()
+        except Exception as error:  # noqa: BLE001  as above
+            report("FunctionSpan.returned", error)
 
     @shielded
     def raised(self, error: BaseException) -> None:

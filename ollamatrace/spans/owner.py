@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Protocol
+from weakref import ref
 
 from ollamatrace.pipeline import Pipeline
 from ollamatrace.settings import Capture
@@ -19,6 +20,11 @@ class Owner(Protocol):
     @property
     def capture(self) -> Capture:
         """What of it is recorded."""
+        ...
+
+    @property
+    def reference(self) -> ref[Owner]:
+        """What leads to it and does not keep it alive."""
         ...
 
     @property

@@ -50,7 +50,8 @@ class RemoteSpan(Span):
             self._start_ns, self._begun = time.time_ns(), time.perf_counter_ns()
         self.flags = flags
         """Its trace flags, to be passed on."""
-        self.is_sampled = bool(flags & SAMPLED)
+        # Between spans of ours it is as they are: no span is recorded without the one above it.
+        self.is_sampled = bool(flags & SAMPLED) if above is None else above.is_sampled
         self.state = state
         """Its trace state, to be passed on."""
         self.is_here = is_here

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
+from time import perf_counter_ns, time_ns
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, cast
-from weakref import ref
 
 from ollamatrace.context import (
     below,
+    bridges,
     enclosing,
-    last_owner_var,
     last_var,
     make_current,
     put_back,
     session_var,
 )
-from ollamatrace.guard import shielded, warn
+from ollamatrace.guard import report, shielded, warn
 from ollamatrace.ids import new_bits, process, span_hex, trace_hex
-from ollamatrace.pipeline import Pipeline
 from ollamatrace.records import (
     EndReason,
     Snapshot,
@@ -85,8 +84,8 @@ class Span:
 
     def __init__(self, owner: Owner, name: str, kind: str, parent: Span | None = None) -> None:
         self.owner = owner
-        self.name = utf8(name)
-        self.kind = utf8(kind)
+        self.name = name
+        self.kind = kind
         self.ended = False
         """Whether it is over; what is done to it then has no effect."""
         self.is_sampled = True
@@ -100,18 +99,12 @@ class Span:
         self._id: int = new_bits(64)
         self._trace = 0
         self._parent_id: int | None = None
-        self._start_ns = 0
-        self._begun = 0
-        self._duration_ns = 0
+        self._start_ns = self._begun = 0
         self._inputs: Snapshot | None = None
         self._outputs: Snapshot | None = None
         self._attributes: dict[str, Snapshot] | None = None
         self._events: list[tuple[str, int, Snapshot]] | None = None
         self._links: list[tuple[int, int]] | None = None
-        self._session: str | None = None
-        self._failure: Failure | None = None
-        self._status: Status = "OK"
-        self._end_reason: EndReason = "returned"
         self._warnings: list[str] | None = None
         self._top: Span | None = None
         """What `top` has found, which never changes."""
@@ -166,8 +159,11 @@ class Span:
             return
         if self._events is None:
             self._events = []
+        if not isinstance(attributes or {}, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            attributes = {"value": attributes}
         taken = snapshot(attributes or {}, self.owner.capture.max_leaf_bytes)
-        self._events.append((utf8(name), self._start_ns + self._elapsed(), taken))
+        now = self._start_ns + perf_counter_ns() - self._begun
+        self._events.append((utf8(name), now, taken))
 
     @shielded
     def link(self, to: Span | tuple[str, str]) -> None:
@@ -217,27 +213,32 @@ class Span:
 
     def begin(self) -> None:
         """Start the clock, below the span that is current here."""
-        self.outer = enclosing()
+        self.outer = outer = enclosing()
         # Kept apart from what is current afterwards: it may be recorded elsewhere, and end before.
-        self._parent = parent = self._parent or below(self.outer)
-        if parent is not None and not parent._trace:
-            parent = None  # it has not begun, or records nothing
-        if parent is not None and (parent.owner is self.owner or parent.is_remote):
-            self._trace, self._parent_id = parent._trace, parent._id
-            self.is_sampled = parent.is_sampled
-            if parent.is_remote:
-                cast("RemoteSpan", parent).mark(self)
-        else:
+        parent = self._parent or (outer if bridges.only is None else below(outer))
+        if parent is None:
             self._trace = new_bits(128)
-            self.is_sampled = self.owner.pipeline.sampler.wants(self._trace)
-            if parent is not None:
-                # No destination ever gets a span whose parent it will never see.
-                self.link(parent)
-        self._session = session_var.get()
+            self.is_sampled = self.owner.pipeline.sampler.begins(self._trace)
+        else:
+            self._parent = parent
+            if not parent._trace:
+                parent = None  # it has not begun, or records nothing
+            if parent is not None and (parent.owner is self.owner or parent.is_remote):
+                self._trace, self._parent_id = parent._trace, parent._id
+                self.is_sampled = parent.is_sampled
+                if parent.is_remote:
+                    cast("RemoteSpan", parent).mark(self)
+            else:
+                self._trace = new_bits(128)
+                self.is_sampled = self.owner.pipeline.sampler.begins(self._trace)
+                if parent is not None:
+                    # No destination ever gets a span whose parent it will never see.
+                    self.link(parent)
+        self._session: str | None = session_var.get()
         self.owner.pipeline.open[self._id] = self
-        self._begun = time.perf_counter_ns()
+        self._begun = perf_counter_ns()
         if self._parent_id is None or parent is None:
-            self._start_ns = time.time_ns()
+            self._start_ns = time_ns()
         else:  # by one clock: no span of a trace is outside of its parent because clocks are set
             self._start_ns = parent._start_ns + self._begun - parent._begun
 
@@ -261,10 +262,7 @@ class Span:
 
     def _remember(self) -> None:
         """Be the one that ended last here."""
-        last_var.set(self._trace)
-        last = last_owner_var.get()
-        if last is None or last() is not self.owner:  # seldom: making a reference takes long
-            last_owner_var.set(ref(self.owner))
+        last_var.set((self._trace, self.owner.reference))
 
     def abandon(self) -> None:
         """End it because the program goes away and leaves it open.
@@ -276,7 +274,7 @@ class Span:
 
     def _end(self, status: Status, reason: EndReason, error: BaseException | None) -> bool:
         """Do what ends have in common; says whether this is the one that counts."""
-        duration = self._elapsed()
+        duration = perf_counter_ns() - self._begun
         pipeline = self.owner.pipeline
         here = self._generation == process.generation
         open_till_now = here and not self.ended
@@ -295,17 +293,32 @@ class Span:
     ) -> None:
         self.ended = True
         self._duration_ns = duration
-        self._status = status
-        self._end_reason = reason
-        if error is not None:
-            self._failure = _failure(error, self._start_ns + duration)
-        self._queue(self.owner.pipeline)
+        self._status: Status = status
+        self._end_reason: EndReason = reason
+        self._failure: Failure | None = (
+            None if error is None else _failure(error, self._start_ns + duration)
+        )
+        try:
+            pipeline = self.owner.pipeline
+            if not (self.is_sampled or pipeline.sampler.may_keep(self._trace)):
+                pipeline.leave_out(self, self._trace, self._size())
+                return
+            if self.outputs is not None:
+                self._outputs = snapshot(self.outputs, self.owner.capture.max_leaf_bytes)
+                self.outputs = None
+            if not pipeline.put(self, self._size()) and not self.is_sampled:
+                pipeline.sampler.give_up(self._trace)
+            above = self._parent or self.outer
+            if above is not None and above.is_remote and (top := above.top()).is_remote:
+                cast("RemoteSpan", top).settled_below(pipeline)
+        except Exception as failure:  # noqa: BLE001  shielded in place: a call more would be felt
+            report("Span._settle", failure)
 
     def finish(self) -> SpanRecord:
         """Make the record; called once, by the worker."""
         record = SpanRecord(
-            name=self.name,
-            kind=self.kind,
+            name=utf8(self.name),
+            kind=utf8(self.kind),
             trace_id=trace_hex(self._trace),
             span_id=span_hex(self._id),
             parent_id=None if self._parent_id is None else span_hex(self._parent_id),
@@ -322,9 +335,9 @@ class Span:
         # Copies: a late `set` in another thread must not change them in the middle.
         for key, value in dict(self._attributes or {}).items():
             record.attributes[key] = content_of(value, record.warnings).value
-        for name, time_ns, value in tuple(self._events or ()):
+        for name, at_ns, value in tuple(self._events or ()):
             attributes = content_of(value, record.warnings).value
-            record.events.append({"name": name, "time_ns": time_ns, "attributes": attributes})
+            record.events.append({"name": name, "time_ns": at_ns, "attributes": attributes})
         if self._inputs is not None:
             record.input_content = content_of(self._inputs, record.warnings)
         if self._outputs is not None:
@@ -375,30 +388,13 @@ class Span:
             self._warnings = []
         self._warnings.append(text)
 
-    def _elapsed(self) -> int:
-        return time.perf_counter_ns() - self._begun
-
-    @shielded
-    def _queue(self, pipeline: Pipeline) -> None:
-        if not self.is_sampled and (not pipeline.sampler.has_rules or self.top().is_remote):
-            pipeline.leave_out(self, self.trace_id)
-            return
-        if self.outputs is not None:
-            self._outputs = snapshot(self.outputs, self.owner.capture.max_leaf_bytes)
-            self.outputs = None
-        pipeline.put(self, self._size())
-        above = self._parent or self.outer
-        if above is not None and above.is_remote and (top := above.top()).is_remote:
-            cast("RemoteSpan", top).settled_below(pipeline)
-
     def _size(self) -> int:
-        return _SPAN_BYTES + _size(self._inputs) + _size(self._outputs)
-
-
-def _size(taken: Snapshot | None) -> int:
-    if taken is None:
-        return 0
-    return len(taken) if isinstance(taken, bytes) else taken.size
+        size = _SPAN_BYTES + len(self._inputs or b"") + len(self._outputs or b"")
+        if self._attributes is not None:
+            size += sum(map(len, tuple(self._attributes.values())))
+        if self._events is not None:
+            size += sum(len(taken) for _, _, taken in tuple(self._events))
+        return size
 
 
 @shielded

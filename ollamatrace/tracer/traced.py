@@ -37,7 +37,7 @@ class Traced:
         self.find: Final = find
         own = getattr(named, "__name__", qualified.rpartition(".")[2])
         self.name: Final = utf8(own if name is None else name)
-        self.kind: Final = kind
+        self.kind: Final = utf8(kind)
         self.arguments: Final = Arguments(function)
         # A method of a type written in C is in no module.
         full = ".".join((str(getattr(named, "__module__", None)), qualified))

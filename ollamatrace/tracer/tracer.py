@@ -12,10 +12,10 @@ from ollamatrace import guard
 from ollamatrace.destinations import Backend, Paged, Query, open_destination
 from ollamatrace.errors import ClosedError, ConfigError
 from ollamatrace.ids import parse_trace_id
-from ollamatrace.pipeline import Channel, FlushReport, Pipeline, Sink
+from ollamatrace.pipeline import Channel, FlushReport, Pipeline, Redact, Sink
 from ollamatrace.records import Trace, utf8
 from ollamatrace.settings import Capture, Delivery, Environment, Sampling
-from ollamatrace.spans import SilentSpan, Span
+from ollamatrace.spans import Owner, SilentSpan, Span
 from ollamatrace.tracer.decorator import decorated
 from ollamatrace.tracer.lookup import registry
 from ollamatrace.tracer.suppression import Suppression, suppression_var
@@ -82,6 +82,8 @@ class Tracer:
         self.pipeline.off = environment.disabled
         self._closed = False
         self._mark = object()
+        self.reference: weakref.ref[Owner] = weakref.ref(self)
+        """For whoever is not to keep it alive."""
         self._finalizer = weakref.finalize(self, self.pipeline.retire)
         self._finalizer.atexit = False  # the worker has its own, with a deadline
         registry.add(self)
@@ -128,7 +130,11 @@ class Tracer:
             kind: What sort of thing that is: ``AGENT``, ``TOOL``, ``CHAIN``, ``RETRIEVER`` ….
             parent: The span above, where it cannot be found by context (another thread).
         """
-        return Span(self, name, kind, parent) if self.is_recording else SilentSpan(name, kind)
+        if not self.is_recording:
+            return SilentSpan(name, kind)
+        if type(name) is not str or type(kind) is not str:
+            name, kind = utf8(name), utf8(kind)
+        return Span(self, name, kind, parent)
 
     @overload
     def trace(self, function: F, /) -> F: ...
@@ -169,8 +175,10 @@ class Tracer:
     @property
     def is_recording(self) -> bool:
         """Whether what begins here and now is recorded."""
+        if not self.enabled:
+            return False
         block = suppression_var.get()
-        return self.enabled and (block is None or not block.covers(self._mark))
+        return block is None or not block.covers(self._mark)
 
     def stats(self) -> FlushReport:
         """The account of all spans, without waiting for any."""

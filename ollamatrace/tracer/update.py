@@ -9,9 +9,9 @@ from ollamatrace import guard
 from ollamatrace.context import (
     LONGEST_SESSION,
     innermost,
-    last_owner_var,
-    last_trace_id,
+    last_var,
 )
+from ollamatrace.ids import trace_hex
 from ollamatrace.records import TraceUpdate, utf8
 from ollamatrace.settings import is_disabled
 from ollamatrace.spans import Owner, QueuedUpdate, RemoteSpan, Span
@@ -69,8 +69,8 @@ def _meant(here: Span | None, top: Span | None) -> tuple[Owner, str, Iterable[Sp
     if here is not None and top is not None:
         recorded = top if here.is_remote else here
         return recorded.owner, here.trace_id, [top]
-    trace_id, last = last_trace_id(), last_owner_var.get()
-    if trace_id is None or last is None:
+    last = last_var.get()
+    if last is None:
         # A program whose tracing is switched off has done nothing wrong.
         if not is_disabled():
             guard.warn(
@@ -79,7 +79,7 @@ def _meant(here: Span | None, top: Span | None) -> tuple[Owner, str, Iterable[Sp
                 "call it inside of a span or after one",
             )
         return None
-    owner = last()
+    trace_id, owner = trace_hex(last[0]), last[1]()
     if owner is None:
         _lost(trace_id, "its tracer is no longer there")
         return None

@@ -36,14 +36,15 @@ def check(client, tracer, *, calls=1):
 
 
 def test_when_a_call_has_begun(tracer, monkeypatch):
-    monkeypatch.setattr(twin, "begin", interrupting(twin.begin))
+    begun = twin.beginning
+    monkeypatch.setattr(twin, "beginning", lambda *given: interrupting(begun(*given)))
     client = TracedClient(make("Client"), tracer=tracer)
     with pytest.raises(KeyboardInterrupt):
         client.chat(**ASK)
     check(client, tracer)
 
 
-@pytest.mark.parametrize("method", ["_queue", "_settle", "leave"])
+@pytest.mark.parametrize("method", ["_settle", "leave"])
 def test_when_a_call_ends(method, tracer, monkeypatch):
     client = TracedClient(make("Client"), tracer=tracer)
     monkeypatch.setattr(Span, method, interrupting(getattr(Span, method)))

@@ -169,7 +169,8 @@ def pieces_of_calls():
 async def test_a_program_that_puts_tool_calls_together_in_the_first_of_them(way, tracer):
     """As OpenAI's guide to function calling has it."""
     client = TracedClient(Stub([event_stream(*pieces_of_calls())]).openai(way), tracer=tracer)
-    stream = await done(client.chat.completions.create(**GIVEN))
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    stream = await done(client.chat.completions.create(**GIVEN, tools=tools))
     calls = {}
     for chunk in await items(stream):
         for call in chunk.choices[0].delta.tool_calls or []:

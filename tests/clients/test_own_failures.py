@@ -20,9 +20,10 @@ from tests.clients.inprocess import ASK, KINDS, WORDS, make, read_to_the_end, sc
 ON_THE_CALLERS_THREAD = [
     "clients.begin.Call.__init__",
     "clients.begin._files",
-    "clients.begin._named",
+    "clients.begin._recorded",
+    "clients.begin.is_as_sent",
+    "clients.begin.quick_snapshot",
     "clients.begin.path_of",
-    "clients.begin.as_sent",
     "clients.binding.registry.resolve",
     "clients.body.Body.__init__",
     "clients.body.Body.add",
@@ -34,7 +35,8 @@ ON_THE_CALLERS_THREAD = [
     "clients.call.Call.begin",
     "clients.call.Call.is_beginning",
     "clients.call.Call.take_inputs",
-    "clients.call._weight",
+    "clients.call.Call._read_on",
+    "clients.call.Call._weight",
     "clients.call.answer_snapshot",
     "clients.call.content_of",
     "clients.call.form_of",
@@ -47,7 +49,6 @@ ON_THE_CALLERS_THREAD = [
     "clients.raw.hear_closing",
     "clients.streams.hear_closing",
     "clients.subclasses.Ways.around",
-    "clients.twin.openai_twin",
     "clients.twin.rebound",
     "pipeline.Pipeline.put",
     "spans.Span._end",
@@ -64,6 +65,7 @@ ENDING |= {("clients.call.is_reading", "before"), ("clients.call.is_reading", "a
 """Where these fail, nothing can end, or it is not known whether it has."""
 LISTENING = {
     "clients.call.Call._listen_to",
+    "clients.call.Call._read_on",
     "clients.call.Call._take_result",
     "clients.call.form_of",
     "clients.call.traced_stream",
@@ -183,7 +185,7 @@ async def test_the_program_does_not_notice_exhaustion(step, error, bare, tracer,
 @pytest.mark.usefixtures("quiet")
 async def test_a_chunk_that_cannot_be_kept_arrives_all_the_same(bare, monkeypatch):
     clock = types.SimpleNamespace()  # no room for another number, say: it gives none
-    monkeypatch.setattr("ollamatrace.clients.call.time", clock)
+    monkeypatch.setattr("ollamatrace.clients.call.perf_counter_ns", clock)
     assert await outcomes() == bare
 
 

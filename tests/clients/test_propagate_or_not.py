@@ -208,7 +208,7 @@ async def test_a_failure_of_ours_is_none_of_the_programs(
 @ollama_kinds
 async def test_a_failure_of_ours_while_the_twin_is_made(kind, tracer, monkeypatch, caplog):
     monkeypatch.delenv("OLLAMATRACE_STRICT")
-    breaking(monkeypatch, ValueError, "latest_of")
+    breaking(monkeypatch, ValueError, "named_on_class")
     server, bare = stub_client(kind)
     await whole(TracedClient(bare, tracer=tracer, propagate=True))
     assert sent(server) == [None]

@@ -407,7 +407,7 @@ def test_what_is_held_back_stays_with_the_parent(tmp_path):
             child = os.fork()
             if not child:
                 with contextlib.suppress(BaseException):
-                    os._exit(0 if not tracer.pipeline.sampler.holds else 1)
+                    os._exit(0 if not tracer.pipeline.sampler._held else 1)
             assert os.waitpid(child, 0)[1] == 0
         assert len(tracer.finished()) == 2
 

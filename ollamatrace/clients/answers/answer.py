@@ -53,12 +53,11 @@ class Merger(Protocol):
 class Answer(Protocol):
     """How one endpoint answers."""
 
-    @property
-    def has_parts(self) -> Callable[[Any], bool] | None:
-        """Whether programs put what later chunks bring into the objects that a chunk holds.
+    def parts_in(self, given: Mapping[str, Any]) -> Callable[[Any], bool] | None:
+        """What tells whether programs put what later chunks bring into the objects of a chunk.
 
         OpenAI's own guide does so with tool calls. The chunk is an object of the SDK; ``None``: no
-        chunk of this endpoint has such objects.
+        chunk of a call with the arguments `given` has such objects.
         """
         ...
 

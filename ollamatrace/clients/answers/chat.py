@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -21,18 +21,15 @@ from ollamatrace.clients.answers.openai_usage import is_ollama, prompt_usage
 from ollamatrace.records.shapes import as_dict, as_list, is_dict, is_list
 
 _OF_CHUNKS_ONLY: Final = frozenset({"choices", "object", "obfuscation"})
+_BRING_TOOLS: Final = frozenset({"tools", "extra_body"})
 
 
 class ChatAnswer:
     """``chat.completions.create`` and ``parse``."""
 
-    @staticmethod
-    def has_parts(chunk: Any) -> bool:
-        """Whether it has pieces of tool calls."""
-        try:
-            return bool(chunk.choices[0].delta.tool_calls)
-        except Exception:  # noqa: BLE001  a server may send anything, and bytes come here, too
-            return False
+    def parts_in(self, given: Mapping[str, Any]) -> Callable[[Any], bool] | None:
+        """Pieces of tool calls, where the model has tools: looking for them takes a while."""
+        return None if _BRING_TOOLS.isdisjoint(given) else _has_tool_calls
 
     def merger(self) -> Merger:
         """Begin to put a stream together."""
@@ -188,3 +185,10 @@ def _with_all_fields(merged: dict[str, Any]) -> dict[str, Any]:
     except ImportError:
         return merged
     return ChatCompletion.construct(**merged).model_dump(warnings=False)
+
+
+def _has_tool_calls(chunk: Any) -> bool:
+    try:
+        return bool(chunk.choices[0].delta.tool_calls)
+    except Exception:  # noqa: BLE001  a server may send anything, and bytes come here, too
+        return False

@@ -25,7 +25,8 @@ from ollamatrace.records.shapes import as_list, is_list
 class CompletionAnswer:
     """``completions.create``."""
 
-    has_parts = None
+    def parts_in(self, given: Mapping[str, Any]) -> None:
+        """No chunk has such objects."""
 
     def merger(self) -> Merger:
         """Begin to put a stream together."""

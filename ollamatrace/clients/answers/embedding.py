@@ -12,7 +12,8 @@ from ollamatrace.clients.answers.openai_usage import is_ollama, prompt_usage
 class EmbeddingAnswer:
     """``embeddings.create``."""
 
-    has_parts = None
+    def parts_in(self, given: Mapping[str, Any]) -> None:
+        """No chunk has such objects."""
 
     def merger(self) -> Merger:
         """There is nothing to put together."""

@@ -27,7 +27,8 @@ _LISTS: Final = ("tool_calls", "images", "logprobs")
 class OllamaAnswer:
     """All of Ollama's answers: they share their counts and durations."""
 
-    has_parts = None
+    def parts_in(self, given: Mapping[str, Any]) -> None:
+        """No chunk has such objects."""
 
     def merger(self) -> Merger:
         """Begin to put a stream together."""

@@ -12,7 +12,8 @@ from ollamatrace.clients.answers.openai_usage import input_usage, prompt_usage
 class OtherAnswer:
     """An answer that is kept as it came."""
 
-    has_parts = None
+    def parts_in(self, given: Mapping[str, Any]) -> None:
+        """No chunk has such objects."""
 
     def merger(self) -> Merger:
         """Begin to put a stream together."""

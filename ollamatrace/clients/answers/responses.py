@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from ollamatrace.clients.answers.answer import Channel, Facts, Merger, part, pieces, text_of
@@ -29,11 +29,9 @@ _PARTS: Final = {
 class ResponsesAnswer:
     """``responses.create`` and ``parse``."""
 
-    @staticmethod
-    def has_parts(chunk: Any) -> bool:
-        """Whether it has an item, a part or the response so far."""
-        kind = getattr(chunk, "type", None)
-        return isinstance(kind, str) and not kind.endswith(".delta")
+    def parts_in(self, given: Mapping[str, Any]) -> Callable[[Any], bool]:  # noqa: ARG002
+        """Items, parts of them, and the response so far."""
+        return _has_more_than_delta
 
     def merger(self) -> Merger:
         """Begin to put a stream together."""
@@ -118,3 +116,8 @@ class _ResponsesMerger:
             parts.append({"type": part_type})
         parts[index][field] = (parts[index].get(field) or "") + (chunk.get("delta") or "")
         item[name] = parts
+
+
+def _has_more_than_delta(chunk: Any) -> bool:
+    kind = getattr(chunk, "type", None)
+    return isinstance(kind, str) and not kind.endswith(".delta")
