@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any, Final, TypeVar
 
 from ollamatrace.clients.binding import bind
+from ollamatrace.clients.doubled import look
 from ollamatrace.clients.twin import binding_of, ollama_twin, openai_twin
 from ollamatrace.errors import ConfigError
 from ollamatrace.tracer import Server, Tracer, registry
@@ -92,6 +93,7 @@ class TracedClient:
             is_async=is_async,
         )
         twin: C = make(original, binding)
+        look(original, twin, binding)
         return twin
 
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from ollamatrace.clients.begin import begin, begin_request
 from ollamatrace.clients.binding import Binding, is_of, rebound
-from ollamatrace.clients.call import Call
+from ollamatrace.clients.doubled import look_at_first_call
 from ollamatrace.clients.endpoints import OLLAMA, OPENAI, Endpoint, Paths
 from ollamatrace.clients.headers import name_in_requests
 from ollamatrace.clients.shells import bound, traced_coroutine, traced_method
@@ -80,18 +80,16 @@ def _trace_methods(twin: Any, endpoints: tuple[Endpoint, ...], binding: Binding)
             is_ours = owner is twin or getattr(owner, "_client", None) is twin
             if is_ours and method is not None:
                 starts = functools.partial(begin, binding, endpoint, method)
+                look_at_first_call(starts, owner, name, binding)
                 setattr(owner, name, shell(owner, method, starts))
 
 
 def _traced_request(twin: Any, binding: Binding) -> Callable[..., Any]:
     """Trace what is sent to the paths of the table, but for what a traced method sends."""
-    request = twin.request
-
-    def starts(args: list[Any], kwargs: dict[str, Any]) -> Call | None:
-        return begin_request(binding, _paths, twin, args, kwargs)
-
+    starts = functools.partial(begin_request, binding, _paths, twin)
+    look_at_first_call(starts, twin, "request", binding)
     shell = traced_coroutine if binding.is_async else traced_method
-    return shell(twin, request, starts)
+    return shell(twin, twin.request, starts)
 
 
 def _attribute(value: Any, name: str) -> Any:
