@@ -12,6 +12,7 @@ import pytest
 
 from ollamatrace import guard, set_default
 from ollamatrace.cli.replay import ReplayServer
+from ollamatrace.clients import doubled
 from ollamatrace.pipeline.worker import worker
 from ollamatrace.testing import MemoryTracer
 from ollamatrace.tracer import registry
@@ -32,6 +33,7 @@ def clean(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     registry._try_again_at = 0.0
     guard._last_told.clear()  # warnings are told once a minute: here, once a test
+    doubled._named.clear()  # and this one once a process
     yield
     set_default(None)
     for ref in [*registry._live, lambda: registry._environment]:

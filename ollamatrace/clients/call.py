@@ -132,7 +132,9 @@ class Call(Span):
             self._take_body(result.response, None)
         else:
             take = snapshot if self.kind == "EMBEDDING" else answer_snapshot
-            self._outputs = take(result, self.owner.capture.max_leaf_bytes)
+            # Another tracer's proxy is recorded as what it stands for.
+            answer = result if type(result) is result.__class__ else dumped(result) or result
+            self._outputs = take(answer, self.owner.capture.max_leaf_bytes)
         self.end()
         return None
 

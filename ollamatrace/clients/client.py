@@ -66,6 +66,7 @@ class TracedClient:
         """Make the twin."""
         # Here, as in `tracer_of`: who has no client does not pay for the import.
         from ollamatrace.clients.binding import bind
+        from ollamatrace.clients.doubled import look
         from ollamatrace.clients.twin import binding_of
 
         if tracer is not None and (server is not None or experiment is not None):
@@ -95,6 +96,7 @@ class TracedClient:
             is_async=is_async,
         )
         twin: C = make(original, binding)
+        look(original, twin, binding)
         return twin
 
 

@@ -16,8 +16,8 @@ def form_of(result: Any) -> Form:
     It is the same for all objects of a class, and looking for an attribute that a pydantic model
     does not have takes microseconds: so each class is looked at once.
     """
-    kind = type(result)  # pyright: ignore[reportUnknownVariableType]
-    form = _forms.get(kind)  # pyright: ignore[reportUnknownArgumentType]
+    kind = result.__class__  # what a proxy of another tracer stands for, which may be anything
+    form = _forms.get(kind)
     if form is None:
         form = _forms[kind] = _look_at(result)
     return form
@@ -26,7 +26,8 @@ def form_of(result: Any) -> Form:
 def _look_at(result: Any) -> Form:
     if hasattr(result, "http_response"):  # with_raw_response, with_streaming_response
         return "raw"
-    if hasattr(result, "__next__") or hasattr(result, "__anext__"):
+    kind = result.__class__  # a proxy itself may have them all
+    if hasattr(kind, "__next__") or hasattr(kind, "__anext__"):
         return "stream"
     if hasattr(result, "response") and hasattr(result, "iter_bytes"):
         return "binary"

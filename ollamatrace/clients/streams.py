@@ -25,8 +25,13 @@ def traced_stream(stream: Any, listener: Listener) -> Any:
     hear_closing(stream, "response", listener)
     if type(stream) is not stream.__class__ or not hasattr(stream, "__dict__"):
         return wrapped(stream, listener)
-    ways = _AsyncWays if hasattr(stream, "__anext__") else _SyncWays
-    return ways.around(stream, listener)
+    return _ways_of(stream).around(stream, listener)
+
+
+def _ways_of(stream: Any) -> type[Ways]:
+    if not hasattr(stream, "__anext__"):
+        return _SyncWays
+    return _AnyWays if hasattr(stream, "__next__") else _AsyncWays
 
 
 class _StreamWays(Ways):
@@ -81,8 +86,8 @@ class _SyncWays(_StreamWays):
         return outer.close()
 
 
-class _AsyncWays(_StreamWays):
-    """The same for the asynchronous kind."""
+class _AsyncReads(_StreamWays):
+    """The same for the asynchronous kind, but for its end."""
 
     __slots__ = ()
 
@@ -116,7 +121,19 @@ class _AsyncWays(_StreamWays):
             if not listener.chunk(item):
                 return item
 
+
+class _AsyncWays(_AsyncReads):
+    """And its end."""
+
+    __slots__ = ()
+
     async def close(self) -> Any:
         self._ollamatrace.closed()
         outer: Any = super()
         return await outer.close()
+
+
+class _AnyWays(_SyncWays, _AsyncReads):
+    """Another tracer's stream, which may have all of them whatever is behind it."""
+
+    __slots__ = ()

@@ -36,7 +36,9 @@ class Ways:
         if made is None:
             made = _subclasses[cls, kind] = cls._subclass(kind)
         traced: Any = object.__new__(made)
-        traced.__dict__ = original.__dict__
+        # A dict of its own, not the one within `original`: where that goes before this one, 3.13.0
+        # frees what is in it, and attributes of other objects are gone.
+        traced.__dict__ = original.__dict__ = dict(original.__dict__)
         traced._ollamatrace = listener
         return traced
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from ollamatrace.clients.begin import beginning, beginning_requests
 from ollamatrace.clients.binding import Binding, is_of, rebound
+from ollamatrace.clients.doubled import look_at_first_call
 from ollamatrace.clients.endpoints import OLLAMA, OPENAI, Endpoint, Paths
 from ollamatrace.clients.headers import name_in_requests
 from ollamatrace.clients.shells import bound, traced_coroutine, traced_method
@@ -78,15 +79,17 @@ def _trace_methods(twin: Any, endpoints: tuple[Endpoint, ...], binding: Binding)
             # the place of a resource is the program's.
             is_ours = owner is twin or getattr(owner, "_client", None) is twin
             if is_ours and method is not None:
-                begin = beginning(binding, endpoint, method)
-                setattr(owner, name, shell(owner, method, begin, binding.explicit))
+                starts = functools.partial(beginning(binding, endpoint, method))
+                look_at_first_call(starts, owner, name, binding)
+                setattr(owner, name, shell(owner, method, starts, binding.explicit))
 
 
 def _traced_request(twin: Any, binding: Binding) -> Callable[..., Any]:
     """Trace what is sent to the paths of the table, but for what a traced method sends."""
+    starts = functools.partial(beginning_requests(binding, _paths, twin))
+    look_at_first_call(starts, twin, "request", binding)
     shell = traced_coroutine if binding.is_async else traced_method
-    begin = beginning_requests(binding, _paths, twin)
-    return shell(twin, twin.request, begin, binding.explicit)
+    return shell(twin, twin.request, starts, binding.explicit)
 
 
 def _attribute(value: Any, name: str) -> Any:

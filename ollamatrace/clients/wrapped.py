@@ -22,7 +22,9 @@ def wrapped(stream: Any, listener: Listener) -> Any:
         return _TracedGenerator(stream, listener)
     if isinstance(stream, types.AsyncGeneratorType):
         return _TracedAsyncGenerator(stream, listener)
-    return (_AsyncIterator if hasattr(stream, "__anext__") else _Iterator)(stream, listener)
+    if not hasattr(stream, "__anext__"):
+        return _Iterator(stream, listener)
+    return (_BothIterator if hasattr(stream, "__next__") else _AsyncIterator)(stream, listener)
 
 
 class _Wrapped:
@@ -202,6 +204,15 @@ class _AsyncIterator(_AnyIterator, _AsyncRead):
     async def __aexit__(self, *error: object) -> Any:
         self._listener.closed()
         return await self._stream.__aexit__(*error)
+
+
+class _BothIterator(_Iterator, _AsyncIterator):
+    """Another tracer's proxy, which has both whatever is behind it."""
+
+    __slots__ = ()
+
+    async def __anext__(self) -> Any:
+        return await _AsyncRead._step(self, self._stream.__anext__)
 
 
 def _closing(close: Callable[..., Any], listener: Listener) -> Callable[..., Any]:

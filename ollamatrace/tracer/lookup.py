@@ -79,6 +79,11 @@ class Registry:
             return found
         return self._from_environment()
 
+    def at_hand(self) -> Tracer | None:
+        """The tracer that calls below no span would use; ``None`` if it would have to be made."""
+        only = self._only
+        return self._default or (only and only()) or self._environment
+
     def _from_environment(self) -> Tracer | None:
         with self._lock:
             if self._environment is None and time.monotonic() >= self._try_again_at:

@@ -63,6 +63,7 @@ class Tracer:
         if server is None and environment.warning:
             guard.warn("environment", environment.warning, on_warning)
         self.capture = capture
+        self.on_warning = on_warning
         self.enabled = not environment.disabled
         """Whether spans are recorded; off by ``OLLAMATRACE_DISABLED=1`` or `disable`."""
         self._destinations = self._open(

@@ -6,9 +6,10 @@ import inspect
 import json
 
 import httpx
-import httpx2
 import ollama
 import openai
+
+from tests.clients.http_library import openai_http
 
 WORDS = [f"{number} " for number in range(70)]  # more than go to the worker at once
 ASK = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
@@ -83,8 +84,8 @@ KINDS = {
 def make(kind, words=words_for, cls=None):
     """A client of this kind, maybe of a subclass; `words` gives what it is answered."""
     if kind.endswith("OpenAI"):
-        http = httpx2.AsyncClient if kind == "AsyncOpenAI" else httpx2.Client
-        mock = http(transport=_transport(httpx2, _openai_body, words))
+        http = openai_http.AsyncClient if kind == "AsyncOpenAI" else openai_http.Client
+        mock = http(transport=_transport(openai_http, _openai_body, words))
         return (cls or KINDS[kind])(api_key="x", max_retries=0, http_client=mock)
     return (cls or KINDS[kind])(transport=_transport(httpx, _ollama_body, words))
 

@@ -10,20 +10,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-import httpx2
 import ollama
 import openai
+
+from tests.clients.http_library import openai_http
 
 CLIENTS = {"sync": openai.OpenAI, "async": openai.AsyncOpenAI}
 OLLAMA_CLIENTS = {"sync": ollama.Client, "async": ollama.AsyncClient}
 SECRET = "sk-the-secret"  # noqa: S105  it is looked for in records
+NOT_GIVEN = [vars(openai)[name] for name in ("NOT_GIVEN", "omit") if name in vars(openai)]
+"""What stands for an argument that is not given; ``omit`` is newer."""
 
 _TLS = ssl.create_default_context()
 
 
 def http_client(way):
     """What OpenAI's clients take as `http_client`; made without reading authorities each time."""
-    return (httpx2.AsyncClient if way == "async" else httpx2.Client)(verify=_TLS)
+    return (openai_http.AsyncClient if way == "async" else openai_http.Client)(verify=_TLS)
 
 
 @contextlib.asynccontextmanager
@@ -39,7 +42,7 @@ async def openai_clients(way):
         yield make
 
 
-class Pieces(httpx2.SyncByteStream, httpx2.AsyncByteStream):
+class Pieces(openai_http.SyncByteStream, openai_http.AsyncByteStream):
     """A body that comes piece by piece, and maybe breaks off."""
 
     def __init__(self, *pieces, error=None):
@@ -81,8 +84,10 @@ class Stub:
 
     def openai(self, way="sync", kind=None, **options):
         """A bare client of OpenAI's SDK that talks to this."""
-        make = httpx2.AsyncClient if way == "async" else httpx2.Client
-        http = make(transport=httpx2.MockTransport(lambda asked: self._answer(asked, httpx2)))
+        make = openai_http.AsyncClient if way == "async" else openai_http.Client
+        http = make(
+            transport=openai_http.MockTransport(lambda asked: self._answer(asked, openai_http))
+        )
         options = {"api_key": SECRET, "max_retries": 0, **options}
         if kind is None:
             kind, options["base_url"] = CLIENTS[way], "http://stub/v1"

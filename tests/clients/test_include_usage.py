@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import openai
 import pytest
 
 from ollamatrace import TracedClient
 from ollamatrace.testing import MemoryTracer
 from tests.clients.endpoints_stub import COMPLETION, MESSAGES
-from tests.clients.stubs import Stub, done, entered, event_stream, find, items, openai_clients
+from tests.clients.stubs import (
+    NOT_GIVEN,
+    Stub,
+    done,
+    entered,
+    event_stream,
+    find,
+    items,
+    openai_clients,
+)
 from tests.exchanges import arguments, load
 
 
@@ -123,7 +131,7 @@ async def test_what_the_program_says_about_it_holds(options, reply, chunks, way,
     assert (record.usage is not None) == (reply is COUNTED)
 
 
-@pytest.mark.parametrize("nothing", [None, openai.NOT_GIVEN, openai.omit])
+@pytest.mark.parametrize("nothing", [None, *NOT_GIVEN])
 async def test_options_that_say_nothing(nothing, way, tracer):
     server = Stub([COUNTED])
     client = TracedClient(server.openai(way), tracer=tracer, include_usage=True)

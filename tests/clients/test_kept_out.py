@@ -10,10 +10,18 @@ import pytest
 
 from ollamatrace import TracedClient
 from tests.clients.endpoints_stub import BY_PATH, COMPLETION, MESSAGES, PNG, RESPONSE, WAV
-from tests.clients.stubs import SECRET, Stub, done, find, openai_clients, plain
+from tests.clients.stubs import (
+    NOT_GIVEN,
+    SECRET,
+    Stub,
+    done,
+    find,
+    openai_clients,
+    plain,
+)
 
 
-@pytest.mark.parametrize("nothing", [openai.NOT_GIVEN, openai.omit])
+@pytest.mark.parametrize("nothing", NOT_GIVEN)
 @pytest.mark.parametrize(
     ("method", "given", "reply"),
     [

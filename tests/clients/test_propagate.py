@@ -152,12 +152,12 @@ async def test_azure(kind, tracer):
 async def test_flags_and_state_of_the_trace_are_passed_on(kind, replay, client_of, tracer):
     server, _ = replay(recording(kind, "chat"))
     client = TracedClient(client_of(kind, server.url), tracer=tracer, propagate=True)
-    came = {"traceparent": f"00-{TRACE}-{SPAN}-00", "tracestate": "congo=t61,rojo=1"}
+    came = {"traceparent": f"00-{TRACE}-{SPAN}-03", "tracestate": "congo=t61,rojo=1"}
     with extract(came):
         await got(ask(client)(**ASK))
     [record] = tracer.finished()
     assert (record.trace_id, record.parent_id) == (TRACE, SPAN)
-    assert sent(server) == [naming(record, "00")]
+    assert sent(server) == [naming(record, "03")]
     assert server.requests[0].headers["tracestate"] == came["tracestate"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ollama
-import openai
 import pytest
 from openai._models import FinalRequestOptions
 from openai.types.chat import ChatCompletion
@@ -23,7 +22,7 @@ from tests.clients.naming import (
     sent,
     stub_client,
 )
-from tests.clients.stubs import done, json_lines
+from tests.clients.stubs import NOT_GIVEN, done, json_lines
 
 THEIRS = f"00-{TRACE}-{SPAN}-01"
 
@@ -60,7 +59,7 @@ async def test_what_the_program_says_to_ollama_holds(stream, name, kind, tracer)
 
 @openai_kinds
 @pytest.mark.parametrize(
-    "theirs", [{"Tracestate": "congo=t61"}, {"traceparent": openai.Omit()}], ids=["state", "omit"]
+    "theirs", [{"Tracestate": "congo=t61"}, {"traceparent": NOT_GIVEN[-1]}], ids=["state", "omit"]
 )
 async def test_half_of_what_can_be_said_holds_too(theirs, kind, tracer):
     server, bare = stub_client(kind)

@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 
-import httpx2
 import openai
 import pytest
 from openai import APIResponse, AsyncAPIResponse
@@ -16,6 +15,7 @@ from openai.types.chat import ChatCompletion
 from ollamatrace import Capture, TracedClient
 from ollamatrace.testing import MemoryTracer
 from tests.clients.endpoints_stub import COMPLETION
+from tests.clients.http_library import openai_http
 from tests.clients.raw_reads import GIVEN, HELLO, READS, SSE, joined, streaming, stubbed, text_of
 from tests.clients.stubs import body, contains, done, entered, items, openai_clients
 from tests.exchanges import arguments, load
@@ -185,7 +185,7 @@ async def test_what_a_response_is(stream, way, pair, tracer):
 
 def look(response):
     http = response.http_response
-    assert isinstance(http, httpx2.Response)
+    assert isinstance(http, openai_http.Response)
     return (
         repr(response),
         type(response).__name__,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 
-import httpx2
 import openai
 import pytest
 
 from ollamatrace import TracedClient
+from tests.clients.http_library import openai_http
 from tests.clients.raw_reads import GIVEN, HELLO, READS, SSE, streaming, stubbed, text_of
 from tests.clients.stubs import Stub, body, done, entered, items, step
 
@@ -72,7 +72,7 @@ async def test_dropped(legacy, started, way, tracer):
 
 @pytest.mark.parametrize("read", [*READS, "parse"])
 async def test_an_error_while_reading(read, way, tracer):
-    broken = httpx2.ReadError("gone")
+    broken = openai_http.ReadError("gone")
     errors = []
     server = Stub([body(*HELLO, error=broken, kind=SSE)])
     bare = server.openai(way)
@@ -84,7 +84,7 @@ async def test_an_error_while_reading(read, way, tracer):
                     await items(await done(response.parse()))
                 await done(READS[read](response))
 
-        with pytest.raises((httpx2.ReadError, openai.APIConnectionError)) as caught:
+        with pytest.raises((openai_http.ReadError, openai.APIConnectionError)) as caught:
             await fail()
         errors.append(caught.value)
     assert type(errors[1]) is type(errors[0])

@@ -6,12 +6,12 @@ import copy
 import inspect
 import pickle
 
-import httpx2
 import ollama
 import openai
 import pytest
 
 from ollamatrace import TracedClient
+from tests.clients.http_library import openai_http
 from tests.clients.inprocess import ASK, ask, close, got, listed, make, text
 from tests.clients.test_transparency import form, outcome
 from tests.clients.test_transparency_results import stream_of, text_of
@@ -39,7 +39,7 @@ async def test_the_response_of_a_stream_is_the_http_librarys(clients):
     for client in clients:
         stream = await stream_of(client)
         response = stream.response
-        assert isinstance(response, httpx2.Response)
+        assert isinstance(response, openai_http.Response)
         request = response.request
         seen.append(
             [
@@ -63,7 +63,7 @@ async def responses_of(client, view, **more):
     seen = [response.__class__.__name__, isinstance(response, openai.APIResponse), form(response)]
     looks = [name for name in dir(response) if name != "__slotnames__"]  # a note of `copy`
     seen += [looks, response.status_code, response.headers, form(response.http_response)]
-    seen += [isinstance(response.http_response, httpx2.Response), form(copy.copy(response))]
+    seen += [isinstance(response.http_response, openai_http.Response), form(copy.copy(response))]
     parsed = [await got(response.parse()) for _ in range(2)]
     seen += [parsed[0] is parsed[1], type(parsed[0]).__name__, inspect.signature(response.parse)]
     seen += [isinstance(parsed[0], openai.Stream), isinstance(parsed[0], openai.AsyncStream)]
