@@ -28,7 +28,8 @@ from ollamatrace import (
     update_trace,
 )
 from ollamatrace.ids import new_bits
-from ollamatrace.pipeline.sampler import Sampler
+from ollamatrace.pipeline.sampler import Sampler, Sized
+from ollamatrace.records import TraceUpdate
 from ollamatrace.testing import MemoryTracer
 from tests.pipeline.tracers import balanced
 
@@ -459,3 +460,96 @@ def test_the_decision_is_as_random_as_the_id():
     sampler = Sampler(Sampling(0.25), Delivery(), None)
     taken = sum(sampler.wants(new_bits(128)) for _ in range(20_000))
     assert 4_500 < taken < 5_500
+
+
+def test_closing_decides_what_was_held_back_long_ago():
+    with sampled(0, keep=("errors",)) as tracer:
+        root = tracer.span("root")
+        root.begin()
+        with contextlib.suppress(BoomError), tracer.span("child", parent=root):
+            raise BoomError
+        assert tracer.flush().pending == 1
+        report = balanced(tracer.close(timeout=30))
+    assert (report.delivered, report.pending) == (1, 0)
+
+
+def test_a_trace_whose_end_finds_no_room_is_decided():
+    with MemoryTracer(sampling=Sampling(0, keep=("errors",))) as tracer:
+        with tracer.span("root") as root:
+            with contextlib.suppress(BoomError), tracer.span("child"):
+                raise BoomError
+            tracer.flush()
+            root.inputs = "x" * 50_000
+            tracer.pipeline._queue._max_bytes = 20_000
+        report = balanced(tracer.flush(timeout=30))
+    assert (report.delivered, report.dropped, report.pending) == (1, 1, 0)
+
+
+def test_a_trace_that_calls_its_own_process_is_one():
+    with sampled(0, keep=("errors",)) as tracer:
+
+        def serve(headers):
+            with extract(headers), tracer.span("answers"):
+                pass
+
+        with contextlib.suppress(BoomError), tracer.span("root"):
+            server = threading.Thread(target=serve, args=(inject(),))
+            server.start()
+            server.join()
+            raise BoomError
+        assert [record.name for record in tracer.finished()] == ["answers", "root"]
+
+
+@pytest.mark.parametrize("ratio", [0, 1])
+def test_between_two_of_ours_what_others_say_does_not_count(ratio):
+    with sampled(ratio) as tracer, tracer.span("outer") as outer:
+        flags = "00" if ratio else "01"
+        header = f"00-{outer.trace_id}-{'b' * 16}-{flags}"
+        with extract({"traceparent": header}), tracer.span("inner"):
+            pass
+        assert len(tracer.finished()) == ratio
+
+
+def test_a_rule_that_ends_the_program_does_not():
+    with sampled(0, keep=(lambda _: sys.exit(3),)) as tracer:
+        one_trace(tracer)
+        assert len(tracer.finished()) == 4
+        one_trace(tracer)
+        assert len(tracer.finished()) == 4
+
+
+def test_an_update_of_a_trace_that_was_left_out_long_ago_goes_nowhere():
+    sampler = Sampler(Sampling(0), Delivery(), None)
+    update = Sized(TraceUpdate(trace_id="1" * 32, user="u"), 1)
+    assert sampler.sift(update, wanted=False) == ([], [update])
+
+
+def test_what_others_wanted_can_still_be_changed():
+    with sampled(0) as tracer:
+        with extract({"traceparent": f"00-{'f' * 32}-{'b' * 16}-01"}), tracer.span("answers"):
+            pass
+        update_trace(user="ada")
+        assert [record.user for record in tracer.finished()] == ["ada"]
+
+
+def test_below_a_root_of_the_parent_process_nothing_is_kept_for_itself():
+    with sampled(0, keep=("errors",)) as tracer, tracer.span("root"):
+        child = os.fork()
+        if not child:
+            with contextlib.suppress(BaseException):
+                with contextlib.suppress(BoomError), tracer.span("in child"):
+                    raise BoomError
+                os._exit(len(tracer.finished()))
+            os._exit(9)
+        assert os.waitpid(child, 0)[1] == 0
+
+
+def test_the_room_of_attributes_is_counted():
+    with sampled(0, keep=("errors",)) as tracer:
+        tracer.pipeline.sampler._most_bytes = 100_000
+        with tracer.span("root"):
+            for _ in range(3):
+                with tracer.span("child") as child:
+                    child.set("big", "x" * 60_000)
+            tracer.flush()
+            assert tracer.pipeline.sampler._held_bytes < 100_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import re
 import sys
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from ollamatrace import Capture, ConfigError, update_trace
 from ollamatrace.privacy import Redaction
+from ollamatrace.privacy.rules import replaced
 from ollamatrace.records import Content, SpanRecord, TraceUpdate
 from ollamatrace.testing import MemoryTracer
 
@@ -233,3 +236,79 @@ def test_rules_are_callables_or_known(redact):
 def test_rules_may_come_as_a_list():
     assert Capture(redact=["email", gone]) == Capture(redact=("email", gone))
     assert hash(Capture(redact=["email"])) == hash(Capture(redact=("email",)))
+
+
+def test_half_a_character_that_a_rule_leaves_is_escaped():
+    rules = (lambda text: text.replace("half", "\ud83d"), gone)
+    span = redacted(Capture(redact=rules), input_content=Content({"half": "a half"}))
+    assert b"a \\\\ud83d" in span.line()
+
+
+def test_two_keys_that_become_one_are_both_kept():
+    asked = {"a@x.example": 1, "b@x.example": 2}
+    span = redacted(Capture(redact=("email",)), input_content=Content(asked))
+    assert sorted(span.inputs.values()) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "secret", [4111111111111111.0, base64.b64encode(b"it is 4111 1111 1111 1111").decode()]
+)
+def test_a_number_in_other_clothes(secret):
+    span = redacted(Capture(redact=("card",)), input_content=Content({"a": secret}))
+    assert "<card>" in span.inputs["a"]
+
+
+def test_what_is_secret_by_its_key_in_a_list():
+    span = redacted(Capture(redact=("key",)), input_content=Content({"password": ["hunter22"]}))
+    assert span.inputs == {"password": ["<key>"]}
+
+
+@pytest.mark.parametrize("limit", [100, 1000])
+def test_half_a_secret_at_a_cut_is_gone(limit):
+    class Odd:
+        def __repr__(self):
+            return "y" * 980 + " jo.doe.smith@mail.example"
+
+    with MemoryTracer(capture=Capture(redact=("email",), max_leaf_bytes=limit)) as tracer:
+        with tracer.span("cut") as span:
+            span.inputs = ["y" * (limit - 15) + " jo.doe.smith@mail.example" + "z" * 100, Odd()]
+        [record] = tracer.finished()
+    assert b"jo.doe" not in record.line()
+
+
+def test_half_a_secret_at_the_end_of_a_long_message_is_gone():
+    with MemoryTracer(capture=Capture(redact=("email",))) as tracer:
+        with contextlib.suppress(ValueError), tracer.span("fails"):
+            raise ValueError("y" * 9985 + " jo.doe.smith@mail.example")
+        [record] = tracer.finished()
+    assert b"jo.doe" not in record.line()
+    assert record.status_message.endswith("…")
+
+
+def test_without_content_no_name_of_a_field_is_a_pass():
+    asked = {"status": "fired", "role": "jo.doe@x.example", "n": "hunter22", "seed": "hunter22"}
+    call = redacted(Capture(content=False), input_content=Content(asked))
+    function = redacted(Capture(content=False), input_content=Content(asked), provider=None)
+    tool = {"tool_calls": [{"function": {"arguments": {"role": "user", "type": "text"}}}]}
+    called = redacted(Capture(content=False), output_content=Content(tool))
+    for span in (call, function):
+        assert all(value.encode() not in span.line() for value in asked.values())
+    assert function.inputs.startswith("<")
+    assert called.outputs["tool_calls"][0]["function"]["arguments"].startswith("<")
+
+
+def test_a_picture_is_stepped_over_and_stays_one():
+    picture = "data:image/png;base64," + base64.b64encode(b"+4917012345678 " * 10_000).decode()
+    span = redacted(Capture(redact=("phone", "key")), input_content=Content({"url": picture}))
+    assert span.inputs == {"url": picture}
+
+
+@given(st.integers(0, 30_000), st.sampled_from(["4111 1111 1111 1111", "jo.doe@mail.example.org"]))
+def test_a_long_text_is_looked_at_piece_by_piece(place, secret):
+    text = ("lorem ipsum " * 3000)[:place] + f" {secret} " + "dolor sit " * 2000
+    paused = []
+    for name in ("card", "email"):
+        text = replaced(name, text, lambda: paused.append(1))
+    assert secret not in text
+    assert text.count("<card>") + text.count("<email>") == 1
+    assert len(paused) > 5
