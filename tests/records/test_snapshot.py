@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 
 import ollama
 import orjson
@@ -112,3 +114,20 @@ def test_shared_values_take_no_time_without_end():
         value = [value, value]
     assert quick_snapshot(value, LIMIT) is None
     assert len(snapshot(value, LIMIT)) > 0
+
+
+def test_what_is_taken_takes_no_more_than_it_is_long():
+    """orjson gives bytes that hold on to some kilobytes each."""
+    program = """
+from ollamatrace.records import answer_snapshot, snapshot
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096
+
+before = resident()
+taken = [snapshot({"a": "x" * 100}, 1 << 20) for _ in range(20_000)]
+print((resident() - before) // len(taken))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert 100 < int(done.stdout) < 400, done.stderr
