@@ -921,7 +921,8 @@ def test_what_has_arrived_in_part_is_not_written_any_more(server, tracer, monkey
     server.denies = True
     with monkeypatch.context() as patch:
         patch.setattr(Spool, "append", no_space)
-        end_spans(tracer, "good", "bad")
+        with tracer.pipeline._pump_lock:  # both go together
+            end_spans(tracer, "good", "bad")
         until(lambda: tracer.stats().destinations[server.url].delivered == 1)
     end_spans(tracer, "more")
     until(lambda: balanced(tracer.stats()).spooled == 1)
