@@ -390,10 +390,9 @@ class Span:
 
     def _size(self) -> int:
         size = _SPAN_BYTES + len(self._inputs or b"") + len(self._outputs or b"")
-        if self._attributes is not None:
-            size += sum(map(len, tuple(self._attributes.values())))
-        if self._events is not None:
-            size += sum(len(taken) for _, _, taken in tuple(self._events))
+        if self._attributes or self._events:
+            events = [taken for _, _, taken in tuple(self._events or ())]
+            size += sum(map(len, [*tuple((self._attributes or {}).values()), *events]))
         return size
 
 
