@@ -253,11 +253,9 @@ class Span:
 
     def fail(self, error: BaseException) -> None:
         """End it with an exception: as an error, or as cancelled."""
-        if is_cancellation(error):
-            ended = self._end("CANCELLED", "cancelled", error)
-        else:
-            ended = self._end("ERROR", "error", error)
-        if ended:
+        cancelled = is_cancellation(error)
+        status: Status = "CANCELLED" if cancelled else "ERROR"
+        if self._end(status, "cancelled" if cancelled else "error", error):
             self._remember()
 
     def _remember(self) -> None:
