@@ -8,6 +8,7 @@ from tests.doubles.environment import told_by
 from tests.servers.stored import TOKENS, state, tokens
 
 
+@pytest.mark.doubles
 @pytest.mark.parametrize("how", ["apart", "connected"])
 def test_two_traces_of_a_call_and_a_warning(how, sqlite_server, model_server, experiment):
     url = sqlite_server.url
