@@ -100,7 +100,7 @@ class Measuring(Protocol):
         ...
 
     def measure(self, record: SpanRecord) -> None:
-        """Count a span that has ended, as it is before anything is taken out of it.
+        """Count a span that has ended, before it is sampled and after the rules of privacy.
 
         Called by one thread at a time, once for each span. It does not block.
         """

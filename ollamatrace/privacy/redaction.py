@@ -15,6 +15,7 @@ from ollamatrace import guard
 from ollamatrace.privacy.credentials import is_secret_under
 from ollamatrace.privacy.encoded import is_picture, text_in
 from ollamatrace.privacy.outline import described, failure, frames, outline, scalar, sized
+from ollamatrace.privacy.places import SHORTEST_NUMBER
 from ollamatrace.privacy.rules import RULES, replaced
 from ollamatrace.privacy.vocabulary import ATTRIBUTES, KEYS, WORDS
 from ollamatrace.records import CUTS, Content, Event, Record, SpanRecord, TraceUpdate, shorn, utf8
@@ -24,8 +25,6 @@ FAILED: Final = "<redaction failed>"
 """What is recorded instead of a text that could not be looked at."""
 
 _CHUNK: Final = "chunk"
-_SHORTEST_NUMBER: Final = 1_000_000
-"""Whole numbers from here on are looked at as text: a card's may be one."""
 _NUMBER: Final = 64
 """Characters of a text that tell whether it is a telephone number."""
 _OWN_TEXTS: Final = ("name", "kind", "status_message", "model", "provider", "session", "user")
@@ -134,7 +133,7 @@ class Redaction:
         return value
 
     def _number(self, value: float) -> Any:
-        if abs(value) < _SHORTEST_NUMBER or value != value // 1:
+        if abs(value) < SHORTEST_NUMBER or value != value // 1:
             return value
         text = str(int(value))
         redacted = self._text(text)

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, cast
 
+from ollamatrace.privacy import SHORTEST_NUMBER
+
 Way = tuple[str | int, ...]
 """Keys and positions, from the outermost on."""
 
 KEY: Final = -1
 """As the last position of a way: it is the key itself that has the text."""
-_SMALL: Final = 1_000_000
-"""Numbers below it are too short to be anybody's."""
 
 
 def leaves(value: Any, way: Way = ()) -> Iterator[tuple[Way, str]]:
@@ -29,7 +29,7 @@ def leaves(value: Any, way: Way = ()) -> Iterator[tuple[Way, str]]:
         elif isinstance(value, list):
             items = cast("list[object]", value)
             left += [((*way, at), one) for at, one in enumerate(items) if type(one) is not float]
-        elif type(value) is int and abs(value) >= _SMALL:
+        elif type(value) is int and abs(value) >= SHORTEST_NUMBER:
             yield way, str(value)
 
 
