@@ -21,6 +21,7 @@ HEAVY = {
     "ollamatrace.destinations.mlflow",
     "ollamatrace.destinations.otlp",
     "ollamatrace.frameworks",
+    "ollamatrace.records.view",
     "ollamatrace.spool",
     "openai",
     "opentelemetry",

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from ollamatrace.cli import safe
+from ollamatrace.cli.encoding import plain_errors
 from ollamatrace.cli.examples import EXAMPLES
 from ollamatrace.cli.options import (
     ExperimentOption,
@@ -23,6 +23,7 @@ from ollamatrace.cli.options import (
     TextOption,
 )
 from ollamatrace.errors import OllamatraceError
+from ollamatrace.records.view import safe
 
 _INTERRUPTED: Final = 130
 
@@ -40,7 +41,7 @@ def run() -> None:
     """Run a command and exit; an error of ours is one line, and no traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=safe.plain_errors())
+            stream.reconfigure(errors=plain_errors())
     try:
         app(prog_name="ollamatrace")
     except (OllamatraceError, OSError) as error:  # OSError: where the output goes is full, say

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 import orjson
 import typer
 
-from ollamatrace.cli import figures, screen
+from ollamatrace.cli import screen
 from ollamatrace.cli.commands import found_id, open_store
 from ollamatrace.errors import ConfigError
+from ollamatrace.records.view import figures
 from ollamatrace.settings import MIN_STORE_BYTES, Delivery
 from ollamatrace.store.estimate import Estimate, estimate
 from ollamatrace.store.maintenance import Maintenance

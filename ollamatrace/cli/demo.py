@@ -11,11 +11,12 @@ import anyio
 from rich.text import Text
 
 from ollamatrace import FlushReport, Span, Tracer, session, span
-from ollamatrace.cli import calls, figures, safe, screen
+from ollamatrace.cli import calls, screen
 from ollamatrace.cli.demo_table import demo_table, pointers
 from ollamatrace.cli.location import locate
 from ollamatrace.cli.target import choose
 from ollamatrace.errors import ConfigError, ServerError
+from ollamatrace.records.view import figures, safe
 from ollamatrace.settings import Environment
 
 if TYPE_CHECKING:

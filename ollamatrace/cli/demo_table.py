@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from ollamatrace.cli import figures, safe, screen, tree, turns
+from ollamatrace.cli import screen
+from ollamatrace.records.view import figures, safe, turns
+from ollamatrace.records.view.branches import branches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +34,7 @@ def demo_table(trace: Trace, titles: Sequence[str]) -> Table:
     view.add_column("took", justify="right", no_wrap=True)
     view.add_column("answer", min_width=8)
     steps = iter(titles)
-    for _, span in tree.branches(trace):
+    for _, span, _ in branches(trace):
         if span is trace.root:
             continue
         is_step = span.parent_id == trace.root.span_id

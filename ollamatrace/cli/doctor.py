@@ -9,7 +9,7 @@ from importlib.metadata import version
 import orjson
 from rich.text import Text
 
-from ollamatrace.cli import figures, safe, screen
+from ollamatrace.cli import screen
 from ollamatrace.cli.doctor_local import (
     check_accounts,
     check_environment,
@@ -23,6 +23,7 @@ from ollamatrace.cli.location import locate
 from ollamatrace.destinations import SQLITE, open_destination
 from ollamatrace.errors import ConfigError
 from ollamatrace.records import utf8
+from ollamatrace.records.view import figures, safe
 from ollamatrace.settings import Delivery, Environment, default_spool, without_credentials
 
 Section = tuple[str, Iterator[Finding]]

@@ -13,11 +13,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from ollamatrace.cli import figures
-from ollamatrace.cli.figures import counted
 from ollamatrace.cli.finding import Finding, ok, problem, warning
 from ollamatrace.errors import ConfigError, StoreError
 from ollamatrace.records.shapes import as_dict
+from ollamatrace.records.view import figures
+from ollamatrace.records.view.figures import counted
 from ollamatrace.settings import Environment, variables
 from ollamatrace.spool import accounts
 from ollamatrace.spool.waiting import Waiting, look

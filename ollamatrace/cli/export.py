@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ollamatrace.cli import figures, screen
+from ollamatrace.cli import screen
 from ollamatrace.cli.commands import Filters, conditions, found_id, open_store
 from ollamatrace.cli.progress import progress
 from ollamatrace.errors import ConfigError
 from ollamatrace.records import Trace
+from ollamatrace.records.view import figures
 from ollamatrace.store import Store
 
 

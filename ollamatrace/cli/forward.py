@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 import orjson
 from rich.text import Text
 
-from ollamatrace.cli import safe, screen
+from ollamatrace.cli import screen
 from ollamatrace.cli.carrier import Carrier, Stored, Tell
 from ollamatrace.cli.commands import open_store
 from ollamatrace.cli.progress import progress
 from ollamatrace.destinations import open_destination
 from ollamatrace.errors import ConfigError
+from ollamatrace.records.view import safe
 from ollamatrace.settings import Delivery, Environment, default_spool, without_credentials
 from ollamatrace.spool.waiting import Waiting, look, look_at
 

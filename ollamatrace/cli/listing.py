@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from ollamatrace.cli import figures, screen
-from ollamatrace.cli.summary import Summary
+from ollamatrace.cli import screen
+from ollamatrace.records.view import figures
+from ollamatrace.records.view.summary import Summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ollamatrace.cli import safe, screen
+from ollamatrace.cli import screen
+from ollamatrace.records.view import safe
 
 
 @contextmanager

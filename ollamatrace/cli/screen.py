@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ollamatrace.cli import safe
+from ollamatrace.records.view import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,57 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from ollamatrace.cli import figures, safe, screen
-from ollamatrace.cli.turns import MODEL_KINDS
+from ollamatrace.cli import screen
+from ollamatrace.records.view import figures, safe
+from ollamatrace.records.view.turns import MODEL_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.table import Table
 
-    from ollamatrace.records import SpanRecord, Trace
-
-_DEEPEST: Final = 12
-"""Levels that are drawn; what is deeper stays there, or no room would be left for names."""
-
+    from ollamatrace.records import SpanRecord
+    from ollamatrace.records.view.branches import Branch
 
 _WIDE: Final = 90
-
-
-class Branch(NamedTuple):
-    """A span and the lines that lead to it."""
-
-    guide: str
-    span: SpanRecord
-
-
-def branches(trace: Trace, *, ascii_only: bool = False) -> list[Branch]:
-    """Spans depth first, children in the order in which they started."""
-    bar, fork, last = ("|  ", "|- ", "`- ") if ascii_only else ("│  ", "├─ ", "└─ ")
-    children: defaultdict[str | None, list[SpanRecord]] = defaultdict(list)
-    here = {span.span_id for span in trace.spans}
-    for span in trace.spans:
-        children[span.parent_id if span.parent_id in here else None].append(span)
-    found: list[Branch] = []
-    # A list instead of recursion: agents call themselves deeper than Python likes to.
-    waiting = [("", "", span) for span in reversed(children[None])]
-    while waiting:
-        guide, below, span = waiting.pop()
-        found.append(Branch(guide, span))
-        inner = children.pop(span.span_id, [])
-        deep = len(below) >= _DEEPEST * len(bar)
-        for child in reversed(inner):
-            end = child is inner[-1]
-            room = below[: -len(bar)] if deep else below
-            waiting.append((room + (last if end else fork), room + ("   " if end else bar), child))
-    reached = {span.span_id for _, span in found}
-    lost = [span for span in trace.spans if span.span_id not in reached]  # parents in a circle
-    return found + [Branch("", span) for span in lost]
 
 
 def table(found: list[Branch], width: int) -> Table:
@@ -69,11 +35,11 @@ def table(found: list[Branch], width: int) -> Table:
     view.add_column("status", no_wrap=True)
     view.add_column("took", justify="right", no_wrap=True)
     wanted = _FIGURES if width >= _WIDE else _FIGURES_NARROW
-    shown = {title: [show(span) for _, span in found] for title, show in wanted.items()}
+    shown = {title: [show(span) for _, span, _ in found] for title, show in wanted.items()}
     shown = {title: cells for title, cells in shown.items() if any(cells)}
     for title in shown:
         view.add_column(title, justify="right", no_wrap=True)
-    for index, (guide, span) in enumerate(found):
+    for index, (guide, span, _) in enumerate(found):
         name = Text(guide, style="dim", no_wrap=True, overflow="ellipsis")
         name.append(safe.one_line(span.name), style="not dim bold")
         view.add_row(

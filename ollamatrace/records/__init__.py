@@ -5,6 +5,7 @@ from ollamatrace.records.counts import Timing, Usage
 from ollamatrace.records.plain import Snapshot, content_of, plain
 from ollamatrace.records.snapshot import answer_snapshot, quick_snapshot, snapshot
 from ollamatrace.records.span import PARENT, EndReason, Event, Link, SpanRecord, Status, Trace
+from ollamatrace.records.traces import Traces
 from ollamatrace.records.update import TraceUpdate
 
 Record = SpanRecord | TraceUpdate
@@ -24,6 +25,7 @@ __all__ = [
     "Timing",
     "Trace",
     "TraceUpdate",
+    "Traces",
     "Usage",
     "answer_snapshot",
     "content_of",

@@ -105,6 +105,16 @@ class SpanRecord:
         """What happened during the span, a list that may be added to."""
         return cast("list[Event]", self.event_content.opened())
 
+    def __repr__(self) -> str:
+        from ollamatrace.records.view.lines import span_line
+
+        return span_line(self)
+
+    def _repr_html_(self) -> str:
+        from ollamatrace.records.view.page import span_html
+
+        return span_html(self)
+
     def line(self) -> bytes:
         """One canonical record line: JSON without the newline, fields in the order above."""
         fields: dict[str, Any] = dict(zip(_NAMES, _values(self), strict=True))
@@ -170,3 +180,13 @@ class Trace:
         """The span that all others descend from; else the first whose parent is not here (yet)."""
         here = {span.span_id for span in self.spans}
         return next((span for span in self.spans if span.parent_id not in here), self.spans[0])
+
+    def __repr__(self) -> str:
+        from ollamatrace.records.view.lines import trace_line
+
+        return trace_line(self)
+
+    def _repr_html_(self) -> str:
+        from ollamatrace.records.view.page import trace_html
+
+        return trace_html(self)

@@ -17,6 +17,8 @@ _MAX_MESSAGE: Final = 10_000
 _SCHEMES: Final = ("Bearer ", "Basic ")
 """What the value of an ``Authorization`` header begins with."""
 _OURS: Final = __name__.partition(".")[0]
+_RUNS_CELLS: Final = "IPython.core.interactiveshell"
+"""Above the cell of a notebook; nobody looks for a fault there."""
 
 _CANCELLATIONS: Final = frozenset({("asyncio", "CancelledError"), ("trio", "Cancelled")})
 
@@ -135,6 +137,8 @@ def _callers(traceback: TracebackType | None) -> list[_Frame]:
     frames: list[_Frame] = []
     caller = traceback.tb_frame.f_back if traceback is not None else None
     while caller is not None and len(frames) < _MAX_CALLERS:
+        if caller.f_globals.get("__name__") == _RUNS_CELLS:
+            break
         if frame := _frame(caller, caller.f_lineno):
             frames.append(frame)
         caller = caller.f_back

@@ -13,7 +13,7 @@ from ollamatrace.destinations import Backend, Paged, Query, open_destination
 from ollamatrace.errors import ClosedError, ConfigError
 from ollamatrace.ids import parse_trace_id
 from ollamatrace.pipeline import Channel, FlushReport, Pipeline, Redact, Sink
-from ollamatrace.records import Trace, utf8
+from ollamatrace.records import Trace, Traces, utf8
 from ollamatrace.settings import Capture, Delivery, Environment, Sampling
 from ollamatrace.spans import Owner, SilentSpan, Span
 from ollamatrace.tracer.decorator import decorated
@@ -272,7 +272,7 @@ class Tracer:
             ValueError: a time or the limit makes no sense.
         """
         query = Query(text, status, model, session, _nanoseconds(since), _nanoseconds(until), limit)
-        return await (await self._backend()).search(query)
+        return Traces(await (await self._backend()).search(query))
 
     async def get_trace(self, trace_id: str) -> Trace | None:
         """Read one trace; `trace_id` has 32 hex digits and may carry ``tr-`` in front.

@@ -5,9 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
-from ollamatrace.cli import tree
 from ollamatrace.cli.details import print_trace
 from ollamatrace.records import Trace, Usage
+from ollamatrace.records.view.branches import branches
 
 T = "a" * 32
 
@@ -278,16 +278,16 @@ def test_the_tree_is_the_calls_depth_first(make):
         make.span(T, 4, name="a1", parent=2, start=3),
         make.span(T, 5, name="orphan", parent=99, start=4),
     )
-    found = [guide + span.name for guide, span in tree.branches(Trace(T, spans))]
+    found = [guide + span.name for guide, span, _ in branches(Trace(T, spans))]
     assert found == ["root", "├─ a", "│  └─ a1", "└─ b", "orphan"]
-    found = [guide + span.name for guide, span in tree.branches(Trace(T, spans), ascii_only=True)]
+    found = [guide + span.name for guide, span, _ in branches(Trace(T, spans), ascii_only=True)]
     assert found == ["root", "|- a", "|  `- a1", "`- b", "orphan"]
 
 
 def test_a_very_deep_trace_and_one_that_bites_its_tail(make):
     deep = tuple(make.span(T, n, parent=n - 1 or None) for n in range(1, 3001))
-    found = tree.branches(Trace(T, deep))
+    found = branches(Trace(T, deep))
     assert [branch.span for branch in found] == list(deep)
     assert max(len(branch.guide) for branch in found) <= 40
     circle = (make.span(T, 1, parent=2), make.span(T, 2, parent=1))
-    assert [branch.span for branch in tree.branches(Trace(T, circle))] == list(circle)
+    assert [branch.span for branch in branches(Trace(T, circle))] == list(circle)

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ollamatrace.cli import figures, readable, safe
+from ollamatrace.cli.encoding import plain_errors
 from ollamatrace.cli.since import parse_since
 from ollamatrace.errors import ConfigError
+from ollamatrace.records.view import figures, readable, safe
 
 MS = 1_000_000
 
@@ -85,4 +86,4 @@ def test_harmless():
     assert safe.clean("a\tb\nc\r\nd\re") == "a\tb\nc\nd␍e"
     assert safe.clean("\x00\x1b\x7f\x85\u202e\u2066") == "␀␛␡\ufffd\ufffd\ufffd"
     assert safe.one_line(" a \n\t b ") == "a b"
-    assert "13 → 8 – … µ é".encode("ascii", safe.plain_errors()) == b"13 > 8 - . u ?"
+    assert "13 → 8 – … µ é".encode("ascii", plain_errors()) == b"13 > 8 - . u ?"

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import orjson
 from rich.text import Text
 
-from ollamatrace.cli import figures, safe, screen
+from ollamatrace.cli import screen
 from ollamatrace.cli.commands import open_store
 from ollamatrace.cli.progress import progress
 from ollamatrace.cli.scanning.finding import Finding
@@ -21,6 +21,7 @@ from ollamatrace.cli.scanning.scanner import Scanner
 from ollamatrace.cli.scanning.spooled import files, scan_lines
 from ollamatrace.cli.scanning.stored import scan_remains, scan_spans
 from ollamatrace.errors import ConfigError, OllamatraceError
+from ollamatrace.records.view import figures, safe
 from ollamatrace.settings import default_spool
 
 _CLEAN: Final = 0

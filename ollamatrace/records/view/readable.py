@@ -6,8 +6,9 @@ import json
 import re
 from typing import Any, Final
 
-from ollamatrace.cli import figures
 from ollamatrace.records.shapes import is_dict, is_list
+from ollamatrace.records.view import figures
+from ollamatrace.records.view.pictures import KINDS
 
 _VECTOR: Final = 16
 """Numbers in a list from which it is a vector and nobody reads it."""
@@ -16,12 +17,6 @@ _SHORT: Final = 320
 """Characters of JSON that are easier to read in a row than one below the other."""
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _DATA_URL: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?[^,]{0,100};base64,")
-_IMAGES: Final = {
-    "iVBORw0KGgo": "image/png",
-    "/9j/": "image/jpeg",
-    "R0lGOD": "image/gif",
-    "UklGR": "image/webp",
-}
 
 
 def text(value: Any) -> str:
@@ -83,7 +78,7 @@ def blob(value: str) -> str | None:
         return f"<{_family(kind)} {figures.size(_decoded(value, match.end()))}>"
     if len(value) < _BLOB or not _BASE64.fullmatch(value):
         return None
-    kind = next((kind for start, kind in _IMAGES.items() if value.startswith(start)), "base64")
+    kind = next((kind for start, kind in KINDS.items() if value.startswith(start)), "base64")
     return f"<{_family(kind)} {figures.size(_decoded(value, 0))}>"
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from ollamatrace.cli import readable
 from ollamatrace.records.shapes import as_dict, as_list, is_dict, is_list
+from ollamatrace.records.view import pictures, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +26,15 @@ Tone = Literal["said", "value", "aside"]
 
 
 class Row(NamedTuple):
-    """A label (a role, or the name of a value) and the text that belongs to it."""
+    """A label (a role, or the name of a value), the text and the pictures that belong to it.
+
+    `pictures` are ``data:`` URLs of those that are small; `text` has a placeholder for each.
+    """
 
     label: str
     text: str
     tone: Tone = "said"
+    pictures: tuple[str, ...] = ()
 
 
 def inputs(span: SpanRecord) -> list[Row]:
@@ -92,7 +96,7 @@ def _asked(fields: dict[str, Any]) -> Iterator[Row]:
     for item in _listed(fields.pop("input", None)):
         yield from _message(item) if is_dict(item) else [Row("input", readable.text(item))]
     for picture in as_list(fields.pop("images", None)):
-        yield Row("user", _picture(picture))
+        yield _shown("user", picture)
     offered = [_tool(tool) for tool in as_list(fields.pop("tools", None))]
     if offered:
         yield Row("tools", "\n".join(offered), "aside")
@@ -111,9 +115,12 @@ def _answered(fields: dict[str, Any]) -> Iterator[Row]:
     if is_list(embeddings):
         vectors = embeddings if embeddings and is_list(embeddings[0]) else [embeddings]
         yield Row("embeddings", ", ".join(map(_vector, vectors)))
-    data = [as_dict(item).get("embedding") for item in as_list(fields.get("data"))]
-    if data:
-        yield Row("embeddings", ", ".join(map(_vector, data)))
+    data = [as_dict(item) for item in as_list(fields.get("data"))]
+    if vectors := [item["embedding"] for item in data if "embedding" in item]:
+        yield Row("embeddings", ", ".join(map(_vector, vectors)))
+    for item in data:
+        if picture := item.get("b64_json") or (item.get("url") if not vectors else None):
+            yield _shown("image", picture)
 
 
 def _message(value: Any, role: str = "user") -> Iterator[Row]:
@@ -139,11 +146,11 @@ def _chat(message: dict[str, Any], role: str) -> Iterator[Row]:
     calls = as_list(message.get("tool_calls"))
     told = _content(message.get("content"))
     if told.strip() or not calls:
-        yield Row(role, told)
+        yield Row(role, told, pictures=_pictures(message.get("content")))
     if message.get("refusal"):
         yield Row("refusal", readable.text(message["refusal"]))
     for picture in as_list(message.get("images")):
-        yield Row(role, _picture(picture))
+        yield _shown(role, picture)
     for call in calls:
         yield _call(call)
 
@@ -169,8 +176,23 @@ def _part(value: Any) -> str:
 
 
 def _picture(value: Any) -> str:
-    link = as_dict(value).get("value", value)  # Ollama's own Image has a value
+    link = _link(value)
     return readable.image(link) if isinstance(link, str) else "<image>"
+
+
+def _link(value: Any) -> Any:
+    return as_dict(value).get("value", value)  # Ollama's own Image has a value
+
+
+def _shown(label: str, picture: Any) -> Row:
+    url = pictures.source(_link(picture))
+    return Row(label, _picture(picture), pictures=(url,) if url else ())
+
+
+def _pictures(content: Any) -> tuple[str, ...]:
+    links = (as_dict(part).get("image_url") for part in as_list(content))
+    found = (pictures.source(_link(as_dict(link).get("url", link))) for link in links)
+    return tuple(url for url in found if url)
 
 
 def _call(value: Any) -> Row:

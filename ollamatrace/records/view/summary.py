@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ollamatrace.cli import turns
+from ollamatrace.records.view import turns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
