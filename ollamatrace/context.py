@@ -27,6 +27,18 @@ last_var: Final[ContextVar[tuple[int, ref[Owner]] | None]] = ContextVar(
 )
 """The trace whose span ended last, and its tracer, which is not kept alive."""
 
+
+class _Latest:
+    """What `last_var` would be if all of the process were one context."""
+
+    __slots__ = ("ended",)
+
+    def __init__(self) -> None:
+        self.ended: tuple[int, ref[Owner]] | None = None
+
+
+latest: Final = _Latest()
+
 LONGEST_SESSION: Final = 250
 """Characters of a session id that MLflow keeps."""
 
@@ -137,8 +149,17 @@ def go(place: Place) -> None:
         bridge.go(place[1])
 
 
+def remember(trace: int, owner: ref[Owner]) -> None:
+    """Have a span's trace be the one that ended last, here and of all."""
+    latest.ended = ended = (trace, owner)
+    last_var.set(ended)
+
+
 def last_trace_id() -> str | None:
-    """The id of the trace whose span ended last, here in this context: 32 hex digits."""
+    """The id of the trace whose span ended last, here in this context: 32 hex digits.
+
+    In IPython each cell begins with the one that ended last before it, in whichever cell or thread.
+    """
     last = last_var.get()
     return None if last is None else trace_hex(last[0])
 

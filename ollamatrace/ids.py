@@ -47,7 +47,7 @@ def parse_trace_id(text: str) -> str:
     Raises:
         ValueError: it is not 32 hex digits.
     """
-    match = _TRACE_ID.fullmatch(text.strip().lower())
+    match = _TRACE_ID.fullmatch(str(text).strip().lower())  # it may be None: no trace has ended
     if match is None:
         raise ValueError(f"a trace id has 32 hex digits (`tr-` in front is fine), not {text!r}")
     return match[1]

@@ -27,7 +27,7 @@ def test_parse(text):
     assert ids.parse_trace_id(text) == "ab" * 16
 
 
-@pytest.mark.parametrize("text", ["", "ab", "tr-", "g" * 32, "ab" * 17])
+@pytest.mark.parametrize("text", ["", "ab", "tr-", "g" * 32, "ab" * 17, None])
 def test_parse_refuses(text):
     with pytest.raises(ValueError, match="32 hex"):
         ids.parse_trace_id(text)

@@ -11,9 +11,9 @@ from ollamatrace.context import (
     below,
     bridges,
     enclosing,
-    last_var,
     make_current,
     put_back,
+    remember,
     session_var,
 )
 from ollamatrace.guard import report, shielded, warn
@@ -249,18 +249,14 @@ class Span:
     def end(self, status: Status = "OK", reason: EndReason = "returned") -> None:
         """End it, once: who comes second, in whichever thread, changes nothing."""
         if self._end(status, reason, None):
-            self._remember()
+            remember(self._trace, self.owner.reference)
 
     def fail(self, error: BaseException) -> None:
         """End it with an exception: as an error, or as cancelled."""
         cancelled = is_cancellation(error)
         status: Status = "CANCELLED" if cancelled else "ERROR"
         if self._end(status, "cancelled" if cancelled else "error", error):
-            self._remember()
-
-    def _remember(self) -> None:
-        """Be the one that ended last here."""
-        last_var.set((self._trace, self.owner.reference))
+            remember(self._trace, self.owner.reference)
 
     def abandon(self) -> None:
         """End it because the program goes away and leaves it open.

@@ -16,6 +16,7 @@ from ollamatrace.pipeline import Channel, FlushReport, Pipeline, Redact, Sink
 from ollamatrace.records import Trace, Traces, utf8
 from ollamatrace.settings import Capture, Delivery, Environment, Sampling
 from ollamatrace.spans import Owner, SilentSpan, Span
+from ollamatrace.tracer import cells
 from ollamatrace.tracer.decorator import decorated
 from ollamatrace.tracer.lookup import registry
 from ollamatrace.tracer.suppression import Suppression, suppression_var
@@ -88,6 +89,7 @@ class Tracer:
         self._finalizer = weakref.finalize(self, self.pipeline.retire)
         self._finalizer.atexit = False  # the worker has its own, with a deadline
         registry.add(self)
+        cells.follow()
 
     def _open(
         self,
@@ -276,6 +278,8 @@ class Tracer:
 
     async def get_trace(self, trace_id: str) -> Trace | None:
         """Read one trace; `trace_id` has 32 hex digits and may carry ``tr-`` in front.
+
+        ``None`` if there is none, or nothing of it has ended.
 
         Raises:
             ClosedError: the tracer is closed.

@@ -150,6 +150,54 @@ async def test_a_stack_has_the_source_of_the_cell_and_not_what_runs_it(notebook)
     assert "asyncio" not in shown.text
 
 
+async def test_each_cell_knows_what_ended_last_before_it(notebook):
+    await notebook.run("with span('first') as first: pass")
+    await notebook.run("async with span('waited') as waited: await asyncio.sleep(0)")
+    told = await notebook.run("""
+        print(last_trace_id() == waited.trace_id)
+        update_trace(tags={"answer": "good"})
+    """)
+    assert told.text == "True\n"
+    told = await notebook.run("""
+        print([(await get_trace(one.trace_id)).root.tags for one in (first, waited)])
+    """)
+    assert told.text == "[{}, {'answer': 'good'}]\n"
+
+
+async def test_in_a_cell_each_task_and_thread_has_its_own_last_one(notebook):
+    told = await notebook.run("""
+        from concurrent.futures import ThreadPoolExecutor
+        from threading import Barrier
+        ended, all_ended = asyncio.Barrier(3), Barrier(3)
+        async def ask():
+            async with span("ask") as one:
+                pass
+            await ended.wait()
+            return last_trace_id() == one.trace_id
+        def work(_):
+            with span("work") as one:
+                pass
+            all_ended.wait()
+            return last_trace_id() == one.trace_id
+        print(await asyncio.gather(ask(), ask(), ask()))
+        with ThreadPoolExecutor(3) as pool:
+            print(list(pool.map(work, range(3))))
+    """)
+    assert told.text == "[True, True, True]\n[True, True, True]\n"
+    assert (await notebook.run("sync.get_trace(last_trace_id()).root.name")).result == "'work'"
+
+
+async def test_a_trace_whose_root_goes_on_and_one_that_is_not_there(notebook):
+    await notebook.run("job = span('job'); _ = job.__enter__()")
+    await notebook.run("with span('part'): pass")
+    made = await notebook.run("sync.get_trace(job.trace_id)")
+    assert "what is above it is not here (yet)" in made.html
+    await notebook.run("job.__exit__(None, None, None)")
+    made = await notebook.run("sync.get_trace(job.trace_id)")
+    assert "not here" not in made.html
+    assert (await notebook.run("sync.get_trace('0' * 31 + '1')")).html is None
+
+
 async def test_a_span_left_open_over_cells(notebook):
     await notebook.run("job = span('job'); _ = job.__enter__()")
     await notebook.run("with span('part'): pass")
