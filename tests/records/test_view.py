@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import functools
 import struct
 import zlib
 from html import escape
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ollamatrace.records import Content, SpanRecord, Timing, Trace, Traces, Usage
+from ollamatrace.records import PARENT, Content, SpanRecord, Timing, Trace, Traces, Usage
 
 NS = 1_000_000_000
 BEGAN = 1_790_000_000 * NS
@@ -125,6 +127,14 @@ def test_head_tree_and_what_was_said():
     assert page.opened == 0  # a tree is looked at before its spans
     assert ("style", "width:25.0%") in page.attributes  # until the first token
     assert "ollamatrace show" not in page.text
+
+
+def test_a_trace_without_its_root():
+    page = shown(trace(chat(2, 1), chat(3, 1)))
+    assert "what is above it is not here (yet)" in page.text
+    assert "not here" not in shown(trace(chat(1))).text
+    elsewhere = chat(2, 1, attributes={PARENT: "opentelemetry"})
+    assert "not here" not in shown(trace(elsewhere)).text
 
 
 def test_one_span_is_open_and_of_many_the_cause_of_a_failure():
@@ -350,6 +360,46 @@ def test_a_large_trace_stays_small():
     assert len(html) < 3_000_000
 
 
+def test_the_cause_of_a_failure_is_shown_wherever_it_is():
+    many = [chat(number, 1, said="a b " * 2_000) for number in range(2, 1_000)]
+    failed = {"status": "ERROR", "status_message": "Boom: it broke"}
+    root = record(1, name="agent", status="ERROR")
+    page = shown(trace(root, *many, record(1_000, 1, name="culprit", **failed)))
+    assert page.opened == 1
+    assert "culprit" in page.text
+    assert "Boom: it broke" in page.text
+    assert "800 more spans" in page.text
+
+
+def test_large_values_are_read_up_to_a_bound():
+    rows = [{"number": number, "text": "y" * 20} for number in range(5_000)]
+    spans = [record(number, kind="TOOL", given={"rows": rows}) for number in range(1, 101)]
+    page = shown(trace(*spans, record(101, name="last", given={"rows": rows}, kind="TOOL")))
+    assert 5 < page.text.count('"number": 0') < 50
+    assert f"The whole of it: ollamatrace show {ID}" in page.text
+    assert "last" in page.text
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"name": None},
+        {"model": 5},
+        {"start_ns": 10**21, "end_ns": 10**21},
+        {"events": [{"name": "exception"}]},
+        {"links": [{}]},
+        {"given": functools.reduce(lambda inner, _: {"a": inner}, range(5_000), {})},
+    ],
+    ids=lambda odd: next(iter(odd)),
+)
+def test_what_no_tracer_of_ours_records_does_not_raise(odd):
+    one = trace(record(**odd))
+    for thing in (one, one.root, Traces([one])):
+        assert shown(thing).text
+        assert repr(thing)
+    assert "cannot be shown here: " in shown(one).text
+
+
 def test_nothing_else_is_needed_and_nothing_else_changes():
     html = trace(chat())._repr_html_()
     assert "http" not in html.lower()
@@ -370,6 +420,13 @@ def test_a_list_is_a_table():
     assert "20 more traces" in shown(Traces([trace(chat())] * 120)).text
 
 
+def test_a_part_of_a_list_is_a_table_too():
+    found = Traces([trace(chat()), trace(record(2))])
+    assert found[1:] == [found[1]]
+    assert shown(found[1:]).tags.count("tr") == 2
+    assert found[-1] is list(found)[1]
+
+
 def test_on_one_line():
     span = chat(usage=Usage(input_tokens=13, output_tokens=8))
     assert repr(span) == "<SpanRecord Chat CHAT_MODEL OK 1.00 s, m:1b, 13 → 8 tokens: Rayleigh.>"
@@ -379,5 +436,11 @@ def test_on_one_line():
     failed = record(status="ERROR", status_message="Boom:\nit broke " + 100 * "x")
     assert repr(failed).startswith("<SpanRecord Chat CHAT_MODEL ERROR 1.00 s: Boom: it broke xxx")
     assert len(repr(failed)) < 130
+    named = record(given={"user": "ada", "messages": [{"role": "system", "content": "Be brief."}]})
+    assert "ada" not in repr(trace(named))
+    many = [record(number, 1, model=f"m{number}") for number in range(1, 1_000)]
+    assert ", m1, m2, m3, 996 more models>" in repr(trace(*many))
+    long = "<b>" * 1_000_000
+    assert len(repr(trace(record(name=long, kind=long, model=long)))) < 300
     assert repr(Trace(ID, ())) == f"<Trace {ID}, no spans>"
     assert escape(ID) in Trace(ID, ())._repr_html_()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from ollamatrace.records.view import facts, figures
 from ollamatrace.records.view.branches import Branch, branches
-from ollamatrace.records.view.paper import Paper, badge, mono, short, whole
+from ollamatrace.records.view.harmless import harmless
+from ollamatrace.records.view.paper import Paper, badge, mono, short, unreadable, whole
 from ollamatrace.records.view.summary import Summary
 from ollamatrace.records.view.waterfall import Axis
 
@@ -37,6 +38,7 @@ _CLASSES: Final = {
 }
 
 
+@harmless(unreadable)
 def trace_html(trace: Trace) -> str:
     """The head, the tree of spans in time, and in each what was said."""
     if not trace.spans:
@@ -45,19 +47,19 @@ def trace_html(trace: Trace) -> str:
     root = trace.root
     found = branches(trace)
     axis = Axis.of(trace.spans)
-    # One is read at once; of many, the first that failed by itself.
-    failed = [span for _, span, _ in found if span.status == "ERROR"]
-    above = {span.parent_id for span in failed}
-    cause = next((span for span in failed if span.span_id not in above), None)
-    opened = root if len(found) == 1 else cause
-    drawn = "".join(
-        _span(branch, axis, _body(branch.span, root, paper), is_open=branch.span is opened)
-        for branch in found[:_SPANS]
-    )
-    spans = f'<div class="spans">{drawn}</div>'
-    return whole(_head(trace), spans, _rest(trace, len(found) - _SPANS, paper))
+    opened = _opened(found)
+    drawn = found[:_SPANS]
+    if opened is not None and all(branch is not opened for branch in drawn):
+        drawn[-1] = opened
+    # The open one first: there may be no room for all of them.
+    told = sorted(drawn, key=lambda branch: branch is not opened)
+    bodies = {id(branch): _body(branch.span, root, paper) for branch in told}
+    rows = (_span(one, axis, bodies[id(one)], is_open=one is opened) for one in drawn)
+    spans = f'<div class="spans">{"".join(rows)}</div>'
+    return whole(_head(trace), spans, _rest(trace, len(found) - len(drawn), paper))
 
 
+@harmless(unreadable)
 def span_html(span: SpanRecord) -> str:
     """One span, and what was said in it."""
     body = _body(span, span, Paper())
@@ -66,11 +68,22 @@ def span_html(span: SpanRecord) -> str:
     return whole(f'<div class="spans">{row}</div>', f'<div class="quiet">{ids}</div>')
 
 
+def _opened(found: list[Branch]) -> Branch | None:
+    """The one that is read at once: the only one; of many, the first that failed by itself."""
+    if len(found) == 1:
+        return found[0]
+    failed = [branch for branch in found if branch.span.status == "ERROR"]
+    above = {branch.span.parent_id for branch in failed}
+    return next((branch for branch in failed if branch.span.span_id not in above), None)
+
+
 def _head(trace: Trace) -> str:
     root, models = trace.root, Summary.of(trace).models
     about = [*facts.head(trace), *models[:_MODELS]]
     if len(models) > _MODELS:
         about.append(figures.counted(len(models) - _MODELS, "more model"))
+    if not root.is_top:
+        about.append("what is above it is not here (yet)")
     belongs = {"session": root.session, "user": root.user}
     about += [f"{label} {value}" for label, value in belongs.items() if value]
     return (
@@ -98,6 +111,8 @@ def _span(branch: Branch, axis: Axis, body: str, *, is_open: bool) -> str:
 
 
 def _body(span: SpanRecord, root: SpanRecord, paper: Paper) -> str:
+    if not paper.takes(span):
+        return '<span class="cut">…</span>'
     rows = list(facts.rows(span, root))
     said = [row for row in rows if row.tone != "aside"]
     aside = [row for row in rows if row.tone == "aside"]

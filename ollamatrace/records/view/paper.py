@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ollamatrace.records.view import figures, safe
 from ollamatrace.records.view.style import STYLE
+
+if TYPE_CHECKING:
+    from ollamatrace.records import SpanRecord
 
 _TEXT: Final = 6_000
 """Characters of one text that are shown."""
 _TEXTS: Final = 300_000
 """Characters of all texts together."""
 _PICTURES: Final = 1_500_000
+_READ: Final = 4_000_000
+"""Bytes of inputs and outputs after which no more of them are read: it takes a second or two."""
 _BADGES: Final = {"OK": "badge ok", "ERROR": "badge bad"}
 _SURROGATES: Final = dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)
 """Halves of characters, which no page can have."""
@@ -45,6 +50,12 @@ def whole(*parts: str) -> str:
     return f'<div class="ollamatrace"><style>{STYLE}</style>{"".join(parts)}</div>'
 
 
+def unreadable(_thing: object, error: Exception) -> str:
+    """The page of what cannot be shown."""
+    what = f"{type(error).__name__}: {error}"
+    return whole(f'<span class="cut">cannot be shown here: {short(what)}</span>')
+
+
 class Paper:
     """What room is left, and whether something had to be left out."""
 
@@ -52,6 +63,15 @@ class Paper:
         self.is_cut = False
         self._texts = _TEXTS
         self._pictures = _PICTURES
+        self._read = 0
+
+    def takes(self, span: SpanRecord) -> bool:
+        """Whether there is time to read what was said in the span."""
+        if self._read > _READ:
+            self.is_cut = True
+            return False
+        self._read += len(span.input_content.json) + len(span.output_content.json)
+        return True
 
     def text(self, text: str) -> str:
         """A text, escaped; what there is no room for is counted."""

@@ -13,7 +13,8 @@ STYLE: Final = """\
 font:13px/1.5 var(--jp-ui-font-family,var(--vscode-font-family,system-ui,sans-serif));
 max-width:68em;text-align:left}
 [data-jp-theme-light="false"] .ollamatrace,.vscode-dark .ollamatrace,
-.vscode-high-contrast:not(.vscode-high-contrast-light) .ollamatrace,[theme="dark"] .ollamatrace{
+.vscode-high-contrast:not(.vscode-high-contrast-light) .ollamatrace,[theme="dark"] .ollamatrace,
+[data-theme="dark"] .ollamatrace{
 --ot-model:#7aa7ff;--ot-tool:#45c9a5;--ot-other:#8f98a3;--ot-ok:#4cc38a;--ot-bad:#ff7b83;
 --ot-warn:#e3a348;--ot-user:#58c3e0;--ot-system:#c594ec;--ot-wait:rgba(0,0,0,.5)}
 .ollamatrace .mono{font:12px/1.5

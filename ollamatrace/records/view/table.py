@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from ollamatrace.records.view import figures
-from ollamatrace.records.view.paper import badge, mono, short, whole
+from ollamatrace.records.view.harmless import harmless
+from ollamatrace.records.view.paper import badge, mono, short, unreadable, whole
 from ollamatrace.records.view.summary import Summary
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _COLUMNS: Final = {
 """Their titles and classes."""
 
 
+@harmless(unreadable)
 def traces_html(traces: Sequence[Trace]) -> str:
     """One line for each trace."""
     if not traces:

@@ -69,7 +69,10 @@ def outputs(span: SpanRecord) -> list[Row]:
 
 def question(span: SpanRecord) -> str | None:
     """The first thing that a user said in the span; ``None`` where nobody did."""
-    rows = inputs(span) if span.kind in MODEL_KINDS else []
+    if span.kind not in MODEL_KINDS:
+        return None
+    value = span.inputs
+    rows = _asked(dict(value)) if is_dict(value) else inputs(span)
     return next((row.text for row in rows if row.label in {"user", "input"}), None)
 
 
