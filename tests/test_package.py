@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import ollamatrace
 import ollamatrace.sync
 
@@ -42,11 +44,29 @@ def python(code):
 
 def test_importing_imports_nothing_heavy_and_starts_nothing():
     code = (
-        "import sys, threading, ollamatrace; print(*sys.modules); print(threading.active_count())"
+        "import sys, threading; from ollamatrace import *; assert TracedClient\n"
+        "print(*sys.modules); print(threading.active_count())"
     )
     modules, threads = python(code).stdout.strip().split("\n")
     assert not HEAVY & set(modules.split())
     assert threads == "1"
+
+
+def test_nothing_is_imported_before_something_is_used():
+    code = (
+        "import sys; before = {*sys.modules}; import ollamatrace\n"
+        "print(*sorted({*sys.modules} - before)); dir(ollamatrace).index('TracedClient')\n"
+        "print(*sorted({*sys.modules} - before)); ollamatrace.ConfigError\n"
+        "print('ollamatrace.errors' in sys.modules, 'ollamatrace.tracer' in sys.modules)"
+    )
+    assert python(code).stdout.splitlines() == ["ollamatrace", "ollamatrace", "True False"]
+
+
+def test_a_misspelt_name_is_told():
+    with pytest.raises(
+        AttributeError, match="module 'ollamatrace' has no attribute 'Tracedclient'"
+    ):
+        ollamatrace.Tracedclient  # noqa: B018
 
 
 def test_all_is_sorted_and_true():
