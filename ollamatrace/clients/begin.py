@@ -51,9 +51,8 @@ def beginning(binding: Binding, endpoint: Endpoint, method: Callable[..., Any]) 
             if tracer is None or not tracer.is_recording:
                 return None
             current = span_var.get()
-            if isinstance(current, Call) and current.is_beginning(binding, endpoint):
+            if type(current) is Call and current.is_beginning(binding, endpoint):
                 return None  # the SDK's own helper calls one traced method from another
-            call = Call(tracer, name, endpoint, binding)
             given = {**dict(zip(parameters(), args, strict=False)), **kwargs} if args else kwargs
             asks = may_ask and _asks_for_counts(kwargs)
             taken = None
@@ -62,7 +61,8 @@ def beginning(binding: Binding, endpoint: Endpoint, method: Callable[..., Any]) 
                 taken = quick_snapshot(given, tracer.capture.max_leaf_bytes, exclude_unset=True)
             if taken is None:
                 given = _recorded(given, binding, asks=asks)
-            call.take_inputs(given, taken, hides_counts=asks)
+            call = Call(tracer, name, endpoint, binding)
+            call.take_inputs(given, taken, asks)
             _begun(call)
             if asks:  # at the end: if something of ours fails before, nothing is asked for
                 kwargs["stream_options"] = given["stream_options"]
@@ -104,14 +104,14 @@ def beginning_requests(binding: Binding, paths: Paths, client: Any) -> Begin:
             options: Any = args[1] if len(args) > 1 else kwargs.get("options")
             current = span_var.get()
             endpoint: Endpoint | None = None
-            if isinstance(current, Call) and options.url in current.endpoint.paths:
+            if type(current) is Call and options.url in current.endpoint.paths:
                 endpoint = current.endpoint  # as it mostly is; looking for it takes longer
             endpoint = endpoint or paths.find(options.method, options.url)
             if endpoint is None:
                 return None
             call: Call | None = None
             named: Call | None = None
-            if isinstance(current, Call) and current.is_beginning(binding, endpoint):
+            if type(current) is Call and current.is_beginning(binding, endpoint):
                 named = current
                 named.is_sent = True  # it is the call's own request
             else:

@@ -90,7 +90,10 @@ class Call(Span):
         return same and not self.is_sent and not self.ended
 
     def take_inputs(
-        self, given: dict[str, Any], taken: Snapshot | None = None, *, hides_counts: bool = False
+        self,
+        given: dict[str, Any],
+        taken: Snapshot | None = None,
+        hides_counts: bool = False,  # noqa: FBT001, FBT002  by position it is faster
     ) -> None:
         """Keep the arguments as they are now.
 
@@ -124,17 +127,17 @@ class Call(Span):
 
     def _take_result(self, result: Any) -> Any:
         form = form_of(result)
-        if form == "stream":
-            return self._listen_to(result)
-        if form == "raw":
-            return self._respond(result)
-        if form == "binary":
-            self._take_body(result.response, None)
-        else:
+        if form == "answer":
             take = snapshot if self.kind == "EMBEDDING" else answer_snapshot
             # Another tracer's proxy is recorded as what it stands for.
             answer = result if type(result) is result.__class__ else dumped(result) or result
             self._outputs = take(answer, self.owner.capture.max_leaf_bytes)
+        elif form == "stream":
+            return self._listen_to(result)
+        elif form == "raw":
+            return self._respond(result)
+        else:
+            self._take_body(result.response, None)
         self.end()
         return None
 

@@ -145,14 +145,16 @@ class Pipeline:
                 lane.start()
             self._meters.start()
         self._since_pump += 1
-        if not self._called and (self._since_pump >= BATCH_SPANS or self._queue.crowded):
+        if (self._since_pump >= BATCH_SPANS or self._queue.crowded) and not self._called:
             self._called = True
             worker.wake(self, "full")
         elif worker.idle:
             worker.wake(self, "begun")
-        if reason is not None and spans:
+        if reason is None:
+            return True
+        if spans:
             self._refused(reason)
-        return reason is None
+        return False
 
     def leave_out(self, span: Queued, trace: int, size: int) -> None:
         """Count a span that has ended and is not recorded, nor anything else of its trace."""

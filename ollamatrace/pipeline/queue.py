@@ -26,8 +26,8 @@ class SpanQueue:
     """
 
     def __init__(self, delivery: Delivery) -> None:
-        self._max_spans = delivery.max_spans
-        self._max_bytes = delivery.max_bytes
+        self._max_spans, self._half_spans = delivery.max_spans, delivery.max_spans // 2
+        self._max_bytes, self._half_bytes = delivery.max_bytes, delivery.max_bytes // 2
         self.lock = threading.RLock()
         self.items: deque[tuple[Queued, int, int, bool]] = deque()
         """What waits: the item, its bytes, 1 if it is a span, and whether it is a part of one."""
@@ -51,20 +51,17 @@ class SpanQueue:
         with self.lock:
             waiting, taken = self.waiting + spans, self.bytes + size
             self.accepted += spans
-            self.crowded = 2 * waiting > self._max_spans or 2 * taken > self._max_bytes
-            if self.closed:
-                reason = "closed"
-            elif waiting > self._max_spans or taken > self._max_bytes:
-                reason = "queue_full"
-            else:
-                if not is_part:
-                    self.queued += 1
-                self.waiting = waiting
-                self.bytes = taken
-                self.items.append((item, size, spans, is_part))
-                return None
-            self.refused[reason] += spans
-            return reason
+            self.crowded = waiting > self._half_spans or taken > self._half_bytes
+            if self.crowded and (waiting > self._max_spans or taken > self._max_bytes):
+                reason = "closed" if self.closed else "queue_full"
+                self.refused[reason] += spans
+                return reason
+            if not is_part:
+                self.queued += 1
+            self.waiting = waiting
+            self.bytes = taken
+            self.items.append((item, size, spans, is_part))
+            return None
 
     def intake(self) -> Intake:
         """What has come so far."""
@@ -81,6 +78,7 @@ class SpanQueue:
         """Let nothing in any more."""
         with self.lock:
             self.closed = True
+            self._max_spans = self._half_spans = -1  # no room, whatever is given back
 
     def release(self, spans: int, size: int) -> None:
         """Give back the room of what has arrived or is lost."""

@@ -55,6 +55,8 @@ class Sampler:
         self.final = False
         """Nothing more comes: all is decided by what is there."""
         self._bound = round(sampling.ratio * (1 << _BITS))
+        self.takes_all = self._bound == 1 << _BITS
+        """Whether every trace that begins here is wanted."""
         self._rules = [_KEEP[one] if isinstance(one, str) else one for one in sampling.keep]
         self._told = told
         self._most_spans = delivery.max_spans // _SHARE

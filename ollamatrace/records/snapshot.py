@@ -30,10 +30,8 @@ from ollamatrace.records.plain import (
 
 _NUMBER: Final = MAX_NODES // 4096
 """The weight of an element of a vector: many are copied, which is faster than to serialise them."""
-_BUILT_IN: Final = frozenset({dict, list, str})
+_BUILT_IN: Final = SCALARS | {list, str}
 _SDKS: Final = frozenset({"openai", "ollama"})
-_REQUEST_ID: Final = "_request_id"
-"""What OpenAI's client adds to an answer, which is no field of it."""
 _SHORT: Final = orjson.OPT_APPEND_NEWLINE
 """What orjson gives holds on to 4 kB and more, however short it is; without its last character it
 is a copy that takes as much as it is long."""
@@ -63,10 +61,12 @@ def snapshot(value: Any, max_leaf_bytes: int, *, exclude_unset: bool = False) ->
 def quick_snapshot(value: Any, max_leaf_bytes: int, *, exclude_unset: bool = False) -> bytes | None:
     """Take `value` as it is now as JSON; ``None`` if that is not quick, or JSON cannot hold it."""
     try:
-        values = value.values() if type(value) is dict else (value,)
-        _weight(values, min(max_leaf_bytes, LARGE_LEAF))
-        if type(value) not in _BUILT_IN:
-            serializer = _serializer(value)
+        limit = min(max_leaf_bytes, LARGE_LEAF)
+        if type(value) is dict:
+            _weight(value.values(), limit)
+        else:
+            _weight((value,), limit)
+            serializer = None if type(value) in _BUILT_IN else _serializer(value)
             if serializer is not None:
                 return serializer(value, warnings=False, exclude_unset=exclude_unset)
         return orjson.dumps(value, _encode_unset if exclude_unset else _encode_all, _SHORT)[:-1]
@@ -98,40 +98,49 @@ def answer_snapshot(value: Any, max_leaf_bytes: int) -> Snapshot:
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    fields = _fields_of[type(value)]
-    if fields is None:
-        raise TypeError
     held: dict[str, Any] = value.__dict__
-    if _REQUEST_ID in held or len(held) > len(fields):
-        held = {name: one for name, one in held.items() if name in fields}
+    try:
+        fields = _fields_of[type(value)]
+    except KeyError:
+        fields = _fields_of[type(value)] = _known_fields(type(value))
+    if len(held) != len(fields):
+        held = _without_others(held, fields)
     extra = value.__pydantic_extra__
     return {**held, **extra} if extra else held
 
 
-class _FieldsOf(dict[type[Any], "Collection[str] | None"]):
-    """The fields of classes whose objects pydantic would write as just what is in them.
+def _without_others(held: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:
+    """What is held, but for what is no field: OpenAI's client adds the id of the request."""
+    if not fields:
+        raise TypeError
+    known = held.copy()
+    known.pop("_request_id", None)
+    if len(known) > len(fields):
+        known = {name: one for name, one in known.items() if name in fields}
+    return known
 
-    Only classes of the SDKs are asked, and kept: one of the program's can do anything.
+
+_fields_of: Final[dict[type[Any], frozenset[str]]] = {}
+
+
+def _known_fields(kind: Any) -> frozenset[str]:
+    """The fields of a class whose objects pydantic would write as just what is in them; else none.
+
+    Only classes of the SDKs are asked: one of the program's can do anything.
     """
-
-    def __missing__(self, kind: Any) -> Collection[str] | None:
-        if kind.__module__.partition(".")[0] not in _SDKS or "[" in kind.__name__:
-            return None
-        is_told_otherwise = (
-            has_own_ways(kind)
-            or kind.__pydantic_root_model__
-            or any(key.startswith("ser") for key in kind.model_config)
-            or any(
-                isinstance(value, functools.cached_property)  # is among what the object holds
-                for base in kind.__mro__
-                for value in vars(base).values()
-            )
+    if kind.__module__.partition(".")[0] not in _SDKS or "[" in kind.__name__:
+        return frozenset()
+    is_told_otherwise = (
+        has_own_ways(kind)
+        or kind.__pydantic_root_model__
+        or any(key.startswith("ser") for key in kind.model_config)
+        or any(
+            isinstance(value, functools.cached_property)  # is among what the object holds
+            for base in kind.__mro__
+            for value in vars(base).values()
         )
-        fields = self[kind] = None if is_told_otherwise else frozenset(kind.model_fields)
-        return fields
-
-
-_fields_of: Final = _FieldsOf()
+    )
+    return frozenset(() if is_told_otherwise else kind.model_fields)
 
 
 def _weight(values: Collection[Any], limit: int) -> int:

@@ -217,8 +217,7 @@ class Span:
         # Kept apart from what is current afterwards: it may be recorded elsewhere, and end before.
         parent = self._parent or (outer if bridges.only is None else below(outer))
         if parent is None:
-            self._trace = new_bits(128)
-            self.is_sampled = self.owner.pipeline.sampler.begins(self._trace)
+            self._begin_trace()
         else:
             self._parent = parent
             if not parent._trace:
@@ -229,8 +228,7 @@ class Span:
                 if parent.is_remote:
                     cast("RemoteSpan", parent).mark(self)
             else:
-                self._trace = new_bits(128)
-                self.is_sampled = self.owner.pipeline.sampler.begins(self._trace)
+                self._begin_trace()
                 if parent is not None:
                     # No destination ever gets a span whose parent it will never see.
                     self.link(parent)
@@ -241,6 +239,12 @@ class Span:
             self._start_ns = time_ns()
         else:  # by one clock: no span of a trace is outside of its parent because clocks are set
             self._start_ns = parent._start_ns + self._begun - parent._begun
+
+    def _begin_trace(self) -> None:
+        self._trace = new_bits(128)
+        sampler = self.owner.pipeline.sampler
+        if not sampler.takes_all:
+            self.is_sampled = sampler.begins(self._trace)
 
     def leave(self) -> None:
         """Make the outer span current again."""
@@ -384,9 +388,11 @@ class Span:
 
     def _size(self) -> int:
         size = _SPAN_BYTES + len(self._inputs or b"") + len(self._outputs or b"")
-        if self._attributes or self._events:
-            events = [taken for _, _, taken in tuple(self._events or ())]
-            size += sum(map(len, [*tuple((self._attributes or {}).values()), *events]))
+        # Copies, as in `finish`.
+        if self._attributes is not None:
+            size += sum(map(len, tuple(self._attributes.values())))
+        if self._events is not None:
+            size += sum(len(taken) for _, _, taken in tuple(self._events))
         return size
 
 

@@ -52,7 +52,7 @@ ON_THE_CALLERS_THREAD = [
     "clients.twin.rebound",
     "pipeline.Pipeline.put",
     "spans.Span._end",
-    "spans.Span._remember",
+    "spans.span.remember",
     "spans.Span.end",
     "spans.Span.fail",
     "spans.Span.leave",

@@ -473,14 +473,17 @@ def test_closing_decides_what_was_held_back_long_ago():
     assert (report.delivered, report.pending) == (1, 0)
 
 
-def test_a_trace_whose_end_finds_no_room_is_decided():
-    with MemoryTracer(sampling=Sampling(0, keep=("errors",))) as tracer:
+def test_a_trace_whose_end_finds_no_room_is_decided(tmp_path):
+    with Tracer(
+        f"sqlite:///{tmp_path}/traces.db",
+        sampling=Sampling(0, keep=("errors",)),
+        delivery=Delivery(max_bytes=20_000),
+    ) as tracer:
         with tracer.span("root") as root:
             with contextlib.suppress(BoomError), tracer.span("child"):
                 raise BoomError
             tracer.flush()
             root.inputs = "x" * 50_000
-            tracer.pipeline._queue._max_bytes = 20_000
         report = balanced(tracer.flush(timeout=30))
     assert (report.delivered, report.dropped, report.pending) == (1, 1, 0)
 
