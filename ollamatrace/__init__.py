@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ollamatrace.context import attach, current_span, last_trace_id, session
     from ollamatrace.errors import ClosedError, ConfigError, OllamatraceError, StoreError
     from ollamatrace.executor import copy_context_executor
-    from ollamatrace.pipeline import FlushReport, flush_on_sigterm
+    from ollamatrace.pipeline import Arrivals, FlushReport, Stats, flush_on_sigterm
     from ollamatrace.records import SpanRecord, Timing, Trace, Usage
     from ollamatrace.settings import Capture, Delivery, Sampling
     from ollamatrace.spans import Span
@@ -32,7 +32,7 @@ _HOMES = {
     "context": ("attach", "current_span", "last_trace_id", "session"),
     "errors": ("ClosedError", "ConfigError", "OllamatraceError", "StoreError"),
     "executor": ("copy_context_executor",),
-    "pipeline": ("FlushReport", "flush_on_sigterm"),
+    "pipeline": ("Arrivals", "FlushReport", "Stats", "flush_on_sigterm"),
     "records": ("SpanRecord", "Timing", "Trace", "Usage"),
     "settings": ("Capture", "Delivery", "Sampling"),
     "spans": ("Span",),
@@ -51,6 +51,7 @@ _HOMES = {
 """The modules of what this package offers. They are imported when the first of it is used."""
 
 __all__ = [
+    "Arrivals",
     "Capture",
     "ClosedError",
     "ConfigError",
@@ -60,6 +61,7 @@ __all__ = [
     "Sampling",
     "Span",
     "SpanRecord",
+    "Stats",
     "StoreError",
     "Timing",
     "Trace",

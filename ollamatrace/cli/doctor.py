@@ -10,6 +10,7 @@ import orjson
 from rich.text import Text
 
 from ollamatrace.cli import screen
+from ollamatrace.cli.doctor_cost import check_cost
 from ollamatrace.cli.doctor_local import (
     check_accounts,
     check_environment,
@@ -88,6 +89,7 @@ def _sections(
     else:
         yield f"spool {folder}", check_spool(folder)
         yield "programs that ended in the last 7 days", check_accounts(folder)
+    yield "what tracing costs", check_cost()
 
 
 def _check_server(address: str, environment: Environment, *, send: bool) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from ollamatrace.cli.doctor_lag import check_lag
 from ollamatrace.cli.finding import Finding, ok, problem, warning
 from ollamatrace.errors import ConfigError, StoreError
 from ollamatrace.records.shapes import as_dict
@@ -119,6 +120,7 @@ def check_accounts(folder: Path) -> Iterator[Finding]:
     """What programs of the last days that have ended say about their spans."""
     sums: dict[str, Counter[str]] = {}
     reasons: dict[str, Counter[str]] = {}
+    known: dict[str, list[dict[str, Any]]] = {}
     for account in accounts.read(folder, time.time() - _DAYS * _DAY_S):
         url = str(account["url"])
         adopted = as_dict(account.get("adopted"))
@@ -128,10 +130,12 @@ def check_accounts(folder: Path) -> Iterator[Finding]:
         total["adopted"] += _count(adopted.get("delivered"))
         for lost in (as_dict(account.get("reasons")), as_dict(adopted.get("dropped"))):
             why.update({reason: _count(number) for reason, number in lost.items()})
+        known.setdefault(url, []).append(account)
     if not sums:
         yield ok("account", "none of them has sent spans to a server")
     for url in sorted(sums):
         yield _account(url, sums[url], reasons[url])
+        yield from check_lag(url, known[url])
 
 
 def _account(url: str, total: Counter[str], why: Counter[str]) -> Finding:

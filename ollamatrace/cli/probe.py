@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 from ollamatrace import Tracer
 from ollamatrace.cli.finding import Finding, ok, problem
 from ollamatrace.pipeline import Unavailable
+from ollamatrace.records.view import figures
 
 _SEND_S: Final = 20.0
+_NS: Final = 1e9
 
 
 def sent(address: str) -> Finding:
@@ -21,11 +23,14 @@ def sent(address: str) -> Finding:
         with tracer.span("ollamatrace doctor") as span:
             span.outputs = "a test span"
         report = tracer.flush(_SEND_S)
+        [arrivals] = tracer.stats().arrivals.values()
         page = span.url
     counts = f"accepted {report.accepted}, delivered {report.delivered}"
     if report.delivered == report.accepted:
         where = f": {page}" if page is not None else ""
-        return ok("test_span", f"a test span has arrived ({counts}){where}")
+        lag = arrivals.last_lag_s
+        took = "" if lag is None else f", {figures.duration(round(lag * _NS))} after it ended"
+        return ok("test_span", f"a test span has arrived ({counts}{took}){where}")
     why = "; ".join(told) or f"nothing came of it within {_SEND_S:g} s"
     return problem("test_span", f"a test span has not arrived ({counts}): {why}")
 

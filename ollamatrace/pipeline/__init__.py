@@ -5,10 +5,12 @@ from ollamatrace.pipeline.pipeline import Pipeline
 from ollamatrace.pipeline.report import FlushReport
 from ollamatrace.pipeline.sigterm import flush_on_sigterm
 from ollamatrace.pipeline.sink import Queued, Sink
+from ollamatrace.pipeline.stats import Arrivals, Stats
 from ollamatrace.pipeline.supply import Redact
 from ollamatrace.pipeline.worker import flush_all
 
 __all__ = [
+    "Arrivals",
     "Broken",
     "Channel",
     "Denied",
@@ -18,6 +20,7 @@ __all__ = [
     "Redact",
     "Refused",
     "Sink",
+    "Stats",
     "Unavailable",
     "flush_all",
     "flush_on_sigterm",

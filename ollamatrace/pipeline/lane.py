@@ -9,6 +9,7 @@ from typing import Final
 
 from ollamatrace import guard
 from ollamatrace.errors import OllamatraceError, StoreBusyError
+from ollamatrace.pipeline.lag import Lag
 from ollamatrace.pipeline.ledger import Account, Batch, Ledger
 from ollamatrace.pipeline.sink import Sink
 
@@ -26,6 +27,7 @@ class Lane:
         self, sink: Sink, ledger: Ledger, account: Account, told: Callable[[str], None] | None
     ) -> None:
         self.account = account
+        self.lag = Lag(ledger, account)
         self._sink = sink
         self._ledger = ledger
         self._told = told
@@ -61,6 +63,7 @@ class Lane:
     def offer(self, batch: Batch) -> None:
         """Take a batch in."""
         self._batches.append(batch)
+        self.lag.expect(batch)
 
     def push(self, pause: Callable[[], None], *, now: bool) -> None:
         """Write what is here, until the destination refuses; `now` does not wait for the retry."""
@@ -136,6 +139,7 @@ class Lane:
         self._batches.clear()
         self._position = 0
         self._well()
+        self.lag.forget()
         self._sink.abandon()
 
     def _well(self) -> None:
@@ -143,6 +147,7 @@ class Lane:
         self._delay_s = _FIRST_RETRY_S
 
     def _deliver(self, batch: Batch, start: int, stop: int) -> None:
+        self.lag.arrived(batch.records[start:stop])
         self._ledger.delivered(self.account, [(batch.first + start, batch.first + stop)])
 
     def _drop(self, batch: Batch, start: int, stop: int, reason: str) -> None:

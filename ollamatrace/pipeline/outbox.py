@@ -12,6 +12,7 @@ from typing import Final
 from ollamatrace import guard
 from ollamatrace.pipeline.adopted import Adopted
 from ollamatrace.pipeline.channel import Channel
+from ollamatrace.pipeline.lag import Lag
 from ollamatrace.pipeline.ledger import Account, Batch, Ledger, Numbers
 from ollamatrace.pipeline.parcel import Item, Parcel
 from ollamatrace.pipeline.ranges import Ranges
@@ -47,6 +48,7 @@ class Outbox:
         progress: Callable[[], None],
     ) -> None:
         self.account = account
+        self.lag = Lag(ledger, account)
         self.adopted = Adopted()
         """What became of the spans that other processes left behind."""
         self.last_rejection: str | None = None
@@ -89,6 +91,7 @@ class Outbox:
     def offer(self, batch: Batch) -> None:
         """Take a batch in."""
         self._batches.append(batch)
+        self.lag.expect(batch)
 
     def push(self, pause: Callable[[], None], *, now: bool) -> None:
         """Keep what is here, and have it sent; `now` does not wait for the next attempt."""
@@ -280,6 +283,7 @@ class Outbox:
         self._expires_at = 0.0
         self._adopt_at = 0.0
         self.adopted = Adopted()
+        self.lag.forget()
         self._sender = self._make_sender()
         self._spool.abandon()
         self._channel.abandon()
@@ -328,6 +332,8 @@ class Outbox:
                 self._parcels.appendleft(parcel)
 
     def _delivered(self, items: Iterable[Item]) -> None:
+        own = (item.record for item in items if item.parcel.first is not None)
+        self.lag.arrived(own, time.thread_time())
         for parcel, numbers in _by_parcel(items):
             if parcel.first is not None:
                 self._ledger.delivered(self.account, numbers)

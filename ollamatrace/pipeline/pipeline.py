@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ollamatrace import guard
-from ollamatrace.errors import ConfigError
 from ollamatrace.pipeline.channel import Channel
+from ollamatrace.pipeline.final import note
 from ollamatrace.pipeline.green import warn_if_green
 from ollamatrace.pipeline.lane import Lane
 from ollamatrace.pipeline.ledger import Account, Ledger
+from ollamatrace.pipeline.load import Load
 from ollamatrace.pipeline.meters import Meters
 from ollamatrace.pipeline.queue import SpanQueue
 from ollamatrace.pipeline.report import FlushReport
 from ollamatrace.pipeline.sampler import Sampler
 from ollamatrace.pipeline.sink import Queued, Sink
+from ollamatrace.pipeline.stats import Stats
 from ollamatrace.pipeline.supply import BATCH_SPANS, LeftOut, Redact, Supply
 from ollamatrace.pipeline.worker import worker
 from ollamatrace.settings import Delivery, Sampling, default_spool
@@ -68,6 +69,7 @@ class Pipeline:
         """Spans that have not ended, by span id; whoever takes one out here ends it."""
         self.sampler = Sampler(sampling, delivery, on_warning)
         self._queue = SpanQueue(delivery)
+        self._load = Load(self._queue)
         self._told = on_warning
         self._pump_lock = threading.Lock()
         self._arrived = threading.Condition()
@@ -82,7 +84,7 @@ class Pipeline:
         """How often all that is here was tried at once."""
         self.behind = False
         """The last pump left something: the next is due at once."""
-        self._ledger = Ledger([one.url for one in destinations], self._queue.release)
+        self._ledger = Ledger([one.url for one in destinations], self._load.release)
         self._meters = Meters(destinations)
         self._supply = Supply(self._queue, self._ledger, self.sampler, redact, self._meters)
         self._lanes = [
@@ -249,6 +251,11 @@ class Pipeline:
         """The account as it stands."""
         return self._ledger.report(self._queue.intake)
 
+    def stats(self) -> Stats:
+        """The account, and what it takes to bring the spans away."""
+        arrivals = {lane.account.url: lane.lag.arrivals() for lane in self._lanes}
+        return self._load.stats(self.report(), arrivals)
+
     # On the worker
 
     @property
@@ -278,6 +285,7 @@ class Pipeline:
         Not everything: where spans end faster than they can be stored it would never come back,
         and other tracers would wait for ever.
         """
+        since = time.thread_time()
         if not self._pump_lock.acquire(blocking=False):
             self._hurried += now
             return True  # another thread is at it
@@ -286,21 +294,25 @@ class Pipeline:
             self._called = False
             busy = self.behind = False
             for turn in range(_BATCHES_A_TURN):
+                self._load.look()
                 batch = self._supply.batch(pause)
                 if batch is None:
                     self.behind = self.waiting  # what it has seen so far is held back
                     break
                 busy = True
+                self._load.made(batch)
                 self.behind = turn == _BATCHES_A_TURN - 1 and self.waiting
                 for lane in self._lanes:
                     lane.offer(batch)
                 for lane in self._lanes:
                     lane.push(pause, now=False)
+                since = self._load.worked(since)
                 self._tell()
             for lane in self._lanes:
                 lane.push(pause, now=now)
             self._begun = True
         finally:
+            self._load.worked(since)
             self._hurried += now
             self._pump_lock.release()
         self._tell()
@@ -330,27 +342,15 @@ class Pipeline:
             guard.shielded(lane.close)()
         if not self._noted:
             self._noted = True
-            guard.shielded(self._note)()
-
-    def _note(self) -> None:
-        """Leave the account for others to read: who asks comes when this process has ended."""
-        report = self.report()
-        accounts = [
-            account
-            for lane in self._lanes
-            if (account := _final(lane, report.destinations[lane.account.url]))
-        ]
-        if accounts:
-            from ollamatrace.spool import accounts as book
-
-            with contextlib.suppress(ConfigError):  # no home
-                book.note(default_spool(), accounts)
+            # For others to read: who asks comes when this process has ended.
+            guard.shielded(lambda: note(self._lanes, self.stats()))()
 
     def forget(self) -> None:
         """Start anew in the child after a fork; the parent's spans are the parent's."""
         self._pump_lock = threading.Lock()
         self._arrived = threading.Condition()
         self._queue.forget()
+        self._load.forget()
         self._ledger.forget()
         self.sampler.forget()
         self._supply.forget()
@@ -377,23 +377,3 @@ class Pipeline:
             "are dropped and counted",
         }[reason]
         guard.warn(f"{reason}:{id(self)}", text, self._told)
-
-
-def _final(lane: Lane | Outbox, report: FlushReport) -> dict[str, Any] | None:
-    """What is to be noted of one destination; ``None``: nothing.
-
-    Of one that is no server only what is missing there: what arrived can be seen.
-    """
-    account: dict[str, Any] = {
-        "url": lane.account.url,
-        "accepted": report.accepted,
-        "spooled": report.spooled,
-        "delivered": report.delivered,
-        "dropped": report.dropped,
-        "reasons": report.reasons,
-        "sampled_out": report.sampled_out,
-    }
-    if isinstance(lane, Lane):
-        return account if report.dropped or report.sampled_out else None
-    account["adopted"] = {"delivered": lane.adopted.delivered, "dropped": lane.adopted.dropped}
-    return account if report.accepted or report.sampled_out or lane.adopted.done else None

@@ -12,7 +12,7 @@ from ollamatrace import guard
 from ollamatrace.destinations import Backend, Paged, Query, open_destination
 from ollamatrace.errors import ClosedError, ConfigError
 from ollamatrace.ids import parse_trace_id
-from ollamatrace.pipeline import Channel, FlushReport, Pipeline, Redact, Sink
+from ollamatrace.pipeline import Channel, FlushReport, Pipeline, Redact, Sink, Stats
 from ollamatrace.records import Trace, Traces, utf8
 from ollamatrace.settings import Capture, Delivery, Environment, Sampling
 from ollamatrace.spans import Owner, SilentSpan, Span
@@ -183,9 +183,9 @@ class Tracer:
         block = suppression_var.get()
         return block is None or not block.covers(self._mark)
 
-    def stats(self) -> FlushReport:
-        """The account of all spans, without waiting for any."""
-        return self.pipeline.report()
+    def stats(self) -> Stats:
+        """The account of all spans, and what it takes to deliver them, without waiting for any."""
+        return self.pipeline.stats()
 
     def flush(self, timeout: float = 5) -> FlushReport:
         """Wait until all spans that have ended are delivered or lost, `timeout` seconds at most."""
