@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,13 @@ async def test_a_trace_shows_itself(notebook, replay):
     table = await notebook.run("await search_traces()")
     assert "<table" in table.html
     assert table.result.startswith("[<Trace ")
+
+
+async def test_commands_show_how_far_they_are(notebook):
+    await notebook.run("with span('job'): pass")
+    await notebook.run("sync.search_traces()")
+    shown = await notebook.run(f"!{sys.executable} -m ollamatrace export -o /dev/null")
+    assert re.search("export .*━━━━━.* 1/1.* traces", re.sub(r"\x1b\[[0-9;]*m", "", shown.text))
 
 
 async def test_what_blocks_may_be_used_where_a_loop_runs(notebook):
