@@ -11,6 +11,7 @@ from ollamatrace.records.shapes import is_dict, is_list
 LARGE: Final = 32 * 1024
 """Characters above which a value is serialised in pieces: one step would hold the GIL."""
 _SLICE: Final = 16 * 1024
+_SHORT: Final = 256
 NOTED: Final = frozenset({"finish_reason", "model_asked"})
 """What the recorder of a call notes among its attributes: these go under their standard names."""
 
@@ -18,7 +19,11 @@ NOTED: Final = frozenset({"finish_reason", "model_asked"})
 def is_small(record: SpanRecord) -> bool:
     """Whether no value of a span is large; quick to tell of most calls of a model."""
     given = _size(record.input_content) + _size(record.output_content)
-    return given < _SLICE and (not record.attributes or NOTED.issuperset(record.attributes))
+    return given < _SLICE and all(map(_is_short, record.attributes.values()))
+
+
+def _is_short(value: Any) -> bool:
+    return len(value) < _SHORT if type(value) is str else isinstance(value, int | float)
 
 
 def _size(content: Content) -> int:

@@ -107,9 +107,13 @@ class Supply:
 
     def _record(self, item: Queued, pause: Callable[[], None]) -> Record | None:
         """What an item is for all that comes after; fails closed."""
-        record = guard.shielded(item.finish)()
-        if record is not None and self._redact is not None:
-            record = guard.shielded(self._redact)(record, pause)
+        try:
+            record = item.finish()
+            if record is not None and self._redact is not None:
+                record = self._redact(record, pause)
+        except Exception as error:  # noqa: BLE001  shielded in place: it is done for each span
+            guard.report(f"{type(item).__name__}.finish", error)
+            return None
         if isinstance(record, SpanRecord):
             self._meters.measure(record)
         return record

@@ -192,7 +192,9 @@ class _Copier:
             self._open.discard(id(value))
 
     def _convert(self, value: Any, kind: type[Any], depth: int) -> Any:
-        if issubclass(kind, list | tuple | AbstractSet | collections.deque):
+        if kind is dict:
+            return self._fields(value.items(), depth)
+        if kind is list or issubclass(kind, list | tuple | AbstractSet | collections.deque):
             return self._items(value, depth)
         if issubclass(kind, Mapping):
             return self._fields(value.items(), depth)
@@ -201,7 +203,8 @@ class _Copier:
         if dataclasses.is_dataclass(kind):
             names = [field.name for field in dataclasses.fields(kind)]
             return self._fields(((name, getattr(value, name)) for name in names), depth)
-        return self._leaf(self._readable(value, kind))
+        readable = self._readable(value, kind)
+        return self._leaf(readable) if isinstance(readable, str | bytes) else readable
 
     def _of_model(self, value: Any, kind: type[Any], depth: int) -> Any:
         if has_own_ways(kind):
@@ -250,9 +253,7 @@ class _Copier:
             fields[utf8(key)] = self.copy(value, depth + 1)
         return fields
 
-    def _leaf(self, value: Any) -> Any:
-        if not isinstance(value, str | bytes):
-            return value
+    def _leaf(self, value: str | bytes) -> str | bytes:
         self.size += len(value)
         if len(value) <= self._max_leaf:
             return value

@@ -77,22 +77,22 @@ _REQUEST: Final[tuple[tuple[str, tuple[str, ...], Callable[[Any], Any]], ...]] =
 _FROM: Final = {
     name: (attribute, convert) for attribute, names, convert in _REQUEST for name in names
 }
+_PLACES: Final = {name: place for place, name in enumerate(_FROM)}
+"""Of several that say the same, the first counts."""
 _TAKEN: Final = frozenset({"model", *_FROM})
 _NOT_INPUTS: Final = _TAKEN | {"options", "keep_alive"}
 _NOT_OPTIONS: Final = _TAKEN | {"num_ctx"}
 _IN_ANSWERS: Final = frozenset({"id", "model", "object", "usage"})
-_COUNTED: Final = frozenset(
-    {
-        "done_reason",
-        "eval_count",
-        "eval_duration",
-        "load_duration",
-        "prompt_eval_count",
-        "prompt_eval_duration",
-        "total_duration",
-    }
-)
-"""Fields of Ollama's answers that are attributes under ``ollama.`` or ``gen_ai.usage.``."""
+_OF_OLLAMA: Final = _IN_ANSWERS | {
+    "done_reason",
+    "eval_count",
+    "eval_duration",
+    "load_duration",
+    "prompt_eval_count",
+    "prompt_eval_duration",
+    "total_duration",
+}
+"""Of Ollama's answers more is in attributes, under ``ollama.`` or ``gen_ai.usage.``."""
 
 
 def genai_name(record: SpanRecord) -> str:
@@ -119,7 +119,8 @@ def genai_attributes(record: SpanRecord) -> dict[str, Any]:
         made |= _of_manual(record)
     else:
         made |= _of_call(record)
-    return made | own_attributes(record)
+    made |= own_attributes(record)
+    return made
 
 
 def operation(record: SpanRecord) -> str | None:
@@ -175,12 +176,13 @@ def _of_inputs(inputs: dict[str, Any], told: Conversation) -> dict[str, Any]:
     options = as_dict(inputs.get("options"))
     given = {**options, **inputs} if options else inputs
     made: dict[str, Any] = {}
-    for name, (attribute, convert) in _FROM.items():
-        if given.get(name) is not None and attribute not in made:
+    for name in sorted(_FROM.keys() & given.keys(), key=_PLACES.__getitem__):
+        attribute, convert = _FROM[name]
+        if given[name] is not None and attribute not in made:
             made[attribute] = convert(given[name])
     if form := given.get("response_format") or given.get("format"):
         made["gen_ai.output.type"] = _form(form)
-    rest = _without(inputs, told.asked_in | _NOT_INPUTS)
+    rest = _without(inputs, told.asked_in, _NOT_INPUTS)
     if options and (more := _without(options, _NOT_OPTIONS)):
         rest["options"] = more
     made["ollamatrace.request"] = rest or None
@@ -188,10 +190,8 @@ def _of_inputs(inputs: dict[str, Any], told: Conversation) -> dict[str, Any]:
 
 
 def _of_outputs(record: SpanRecord, outputs: dict[str, Any], told: Conversation) -> dict[str, Any]:
-    left_out = _IN_ANSWERS | told.answered_in
-    if record.provider == "ollama":
-        left_out |= _COUNTED
-    rest = _without(outputs, left_out)
+    is_ollama = record.provider == "ollama"
+    rest = _without(outputs, told.answered_in, _OF_OLLAMA if is_ollama else _IN_ANSWERS)
     logprobs = [as_dict(one).get("logprobs") for one in as_list(outputs.get("choices"))]
     if any(logprobs):
         rest["logprobs"] = logprobs
@@ -215,5 +215,11 @@ def _definition(tool: Any) -> Any:
     return tool
 
 
-def _without(fields: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    return {key: item for key, item in fields.items() if key not in names and item is not None}
+def _without(
+    fields: Mapping[str, Any], names: frozenset[str], others: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    return {
+        key: item
+        for key, item in fields.items()
+        if item is not None and key not in names and key not in others
+    }

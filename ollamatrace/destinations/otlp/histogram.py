@@ -78,9 +78,9 @@ class Histogram:
         """Count values, one or more."""
         for value in values:
             self.counts[bisect_left(self._bounds, value)] += 1
-        self.total += sum(values)
-        self.least = min(self.least, *values)
-        self.most = max(self.most, *values)
+            self.total += value
+            self.least = min(self.least, value)
+            self.most = max(self.most, value)
 
     def copy(self) -> Histogram:
         """The same as it is now."""

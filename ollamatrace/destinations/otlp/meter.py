@@ -36,6 +36,8 @@ _MOST: Final = 2000
 Attributes = Mapping[str, str | int | bool]
 Key = tuple[tuple[str, str | int | bool], ...]
 
+_INPUT: Final = ("gen_ai.token.type", "input")
+_OUTPUT: Final = ("gen_ai.token.type", "output")
 _OVERFLOW: Final[Key] = (("otel.metric.overflow", True),)
 """The attributes of all values that come when there are as many as may be."""
 
@@ -82,13 +84,14 @@ class Meter:
             ("server.address", given.get("server.address")),
             ("server.port", given.get("server.port")),
         )
-        failed = call + _attributes(("error.type", error_type(record)))
-        self._add(DURATION, failed, max(record.end_ns - record.start_ns, 0) / _NS_PER_S)
+        error = error_type(record)
+        ended = call if error is None else call + _attributes(("error.type", error))
+        self._add(DURATION, ended, max(record.end_ns - record.start_ns, 0) / _NS_PER_S)
         if record.usage is not None:
-            for kind in ("input", "output"):
-                count = getattr(record.usage, f"{kind}_tokens")
+            counted = (_INPUT, record.usage.input_tokens), (_OUTPUT, record.usage.output_tokens)
+            for kind, count in counted:
                 if count is not None:
-                    self._add(TOKENS, (*call, ("gen_ai.token.type", kind)), count)
+                    self._add(TOKENS, (*call, kind), count)
         if record.timing.chunks is not None:
             first = seconds(record.timing.first_token_ns)
             if first is not None:
@@ -123,7 +126,9 @@ class Meter:
 
     def _add(self, instrument: Instrument, key: Key, *values: float) -> None:
         with self._lock:
-            found = self._found.setdefault(instrument, {})
+            found = self._found.get(instrument)
+            if found is None:
+                found = self._found[instrument] = {}
             histogram = found.get(key)
             if histogram is None:
                 if len(found) >= _MOST - 1:

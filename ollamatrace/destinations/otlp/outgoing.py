@@ -86,8 +86,10 @@ def _events(
 
 
 def _values(made: Mapping[str, Any], pause: Callable[[], None] | None) -> dict[str, Value]:
-    return {
-        key if key.isascii() else utf8(key): attribute_value(value, pause)
-        for key, value in made.items()
-        if value is not None
-    }
+    values: dict[str, Value] = {}
+    for key, value in made.items():
+        if value is not None:
+            is_ready = type(value) is str and value.isascii()
+            name = key if key.isascii() else utf8(key)
+            values[name] = value if is_ready else attribute_value(value, pause)
+    return values

@@ -33,14 +33,17 @@ def own_attributes(record: SpanRecord) -> dict[str, Any]:
         made["ollamatrace.name"] = record.name
     if record.status == "CANCELLED":
         made["ollamatrace.status"] = record.status
-    made |= {theirs: getattr(record.timing, ours) for ours, theirs in _DURATIONS.items()}
+    for ours, theirs in _DURATIONS.items():
+        made[theirs] = getattr(record.timing, ours)
     if record.provider == "ollama":
         inputs = as_dict(record.inputs)
         made["ollama.keep_alive"] = inputs.get("keep_alive")
         made["ollama.request.num_ctx"] = as_dict(inputs.get("options")).get("num_ctx")
         made["ollama.done_reason"] = as_dict(record.outputs).get("done_reason")
-    made |= {f"ollamatrace.tag.{key}": value for key, value in record.tags.items()}
-    made |= {f"ollamatrace.metadata.{key}": value for key, value in record.metadata.items()}
+    for key, value in record.tags.items():
+        made[f"ollamatrace.tag.{key}"] = value
+    for key, value in record.metadata.items():
+        made[f"ollamatrace.metadata.{key}"] = value
     return made | {
         name: value for name, value in record.attributes.items() if not (is_call and name in NOTED)
     }

@@ -18,7 +18,7 @@ from ollamatrace.records.shapes import as_dict, as_list, is_dict, is_list
 Part = dict[str, Any]
 Message = dict[str, Any]
 
-_USUAL: Final = {"role", "content"}
+_USUAL: Final = ("role", "content")
 _TEXTS: Final = frozenset({"text", "input_text", "output_text", "summary_text", "reasoning_text"})
 _THINKING: Final = ("thinking", "reasoning_content", "reasoning")
 """What servers call it, of which one is taken."""
@@ -28,15 +28,13 @@ def message_of(given: Any, role: str = "user") -> Message:
     """A message of either client; `role` where it does not say its own."""
     if not is_dict(given):
         return {"role": role, "parts": list(content_parts(given))}
-    role = str(given.get("role") or role)
-    content = given.get("content")
-    if isinstance(content, str) and role != "tool" and given.keys() == _USUAL:
+    told, content = given.get("role"), given.get("content")
+    said = len(given) - [*given.values()].count(None)
+    role = str(told or role)
+    is_result = role == "tool"
+    if isinstance(content, str) and told and not is_result and said == len(_USUAL):
         return {"role": role, "parts": [text_part(content)] if content else []}
-    if role == "tool":
-        response = given.get("content")
-        parts = [_response(given.get("tool_call_id"), response)]
-    else:
-        parts = [*_parts(given)]
+    parts = [_response(given.get("tool_call_id"), content)] if is_result else [*_parts(given)]
     made: Message = {"role": role, "parts": parts}
     if name := given.get("name") or given.get("tool_name"):
         made["name"] = name

@@ -16,16 +16,23 @@ from ollamatrace.destinations.otlp.outgoing import Happening, Outgoing
 from ollamatrace.destinations.otlp.values import Value
 from ollamatrace.records import Link
 
-_LENGTHS: Final = tuple(bytes([length]) for length in range(128))
+_ONE_BYTE: Final = 1 << 7
+_TWO_BYTES: Final = 1 << 14
+"""Numbers below take as much."""
+_LENGTHS: Final = tuple(bytes([length]) for length in range(_ONE_BYTE))
 _INT64: Final = 2**64 - 1
+_SHORT: Final = 32
+"""Characters of a text that other spans may have, too."""
 _fixed64: Final = struct.Struct("<Q").pack
 _double: Final = struct.Struct("<d").pack
 
 
 def varint(number: int) -> bytes:
     """A number, seven bits a byte."""
-    if 0 <= number < len(_LENGTHS):
+    if 0 <= number < _ONE_BYTE:
         return _LENGTHS[number]
+    if 0 <= number < _TWO_BYTES:
+        return bytes((number & 127 | 128, number >> 7))
     number &= _INT64
     made = bytearray()
     while number > 127:  # noqa: PLR2004  seven bits
@@ -42,18 +49,24 @@ def field(number: int, body: bytes) -> bytes:
 
 def pairs(number: int, attributes: Mapping[str, Value] | Mapping[str, str]) -> bytes:
     """Attributes, as a field that is there several times."""
-    mark = _LENGTHS[number << 3 | 2]
     made: list[bytes] = []
     for key, value in attributes.items():
-        if isinstance(value, str):  # most are
-            text = value.encode()
-            length = varint(len(text))
-            held = b"\x12" + varint(1 + len(length) + len(text)) + b"\x0a" + length
+        if isinstance(value, int) or (isinstance(value, str) and len(value) <= _SHORT):
+            made.append(_usual(number, key, value))
         else:
-            held, text = field(2, _value(value)), b""
-        name = _key(key)
-        made += (mark, varint(len(name) + len(held) + len(text)), name, held, text)
+            made.append(_pair(number, key, value))
     return b"".join(made)
+
+
+def _pair(number: int, key: str, value: Value) -> bytes:
+    name, held = _key(key), _value(value)
+    size = varint(len(held))
+    head = (_LENGTHS[number << 3 | 2], varint(len(name) + 1 + len(size) + len(held)))
+    return b"".join((*head, name, b"\x12", size, held))
+
+
+_usual: Final = functools.lru_cache(maxsize=1024, typed=True)(_pair)
+"""Most that a span says others say, too: the model, the server, why it ended."""
 
 
 @functools.lru_cache(maxsize=512)

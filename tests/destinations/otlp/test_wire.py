@@ -73,13 +73,28 @@ def test_texts_of_any_length(size):
     assert plain(group.resource.attributes) == {"r": "y" * size}
 
 
+def test_values_that_are_equal_stay_what_they_are():
+    spans = [BLANK._replace(attributes={"a": value}) for value in (1, True, 1.0, 0.0, -0.0)]
+    [scope] = sent(*spans).scope_spans
+    read_back = [repr(plain(span.attributes)["a"]) for span in scope.spans]
+    assert read_back == ["1", "True", "1.0", "0.0", "-0.0"]
+
+
 def test_a_clock_before_1970_is_at_its_beginning():
     [scope] = sent(BLANK._replace(start_ns=-5, end_ns=-1)).scope_spans
     assert (scope.spans[0].start_time_unix_nano, scope.spans[0].end_time_unix_nano) == (0, 0)
 
 
 @pytest.mark.parametrize(
-    ("number", "made"), [(0, "00"), (127, "7f"), (128, "8001"), (-1, "ff" * 9 + "01")]
+    ("number", "made"),
+    [
+        (0, "00"),
+        (127, "7f"),
+        (128, "8001"),
+        (16383, "ff7f"),
+        (16384, "808001"),
+        (-1, "ff" * 9 + "01"),
+    ],
 )
 def test_numbers_have_seven_bits_a_byte(number, made):
     assert varint(number).hex() == made
