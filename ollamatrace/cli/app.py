@@ -56,9 +56,9 @@ def run() -> None:
 
 def _version(asked: bool) -> None:  # noqa: FBT001  Typer calls it so
     if asked:
-        from importlib.metadata import version
+        from ollamatrace.release import release
 
-        typer.echo(f"ollamatrace {version('ollamatrace')}")
+        typer.echo(f"ollamatrace {release()}")
         raise typer.Exit
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib.metadata import version
 
 import orjson
 from rich.text import Text
@@ -25,6 +24,7 @@ from ollamatrace.destinations import SQLITE, open_destination
 from ollamatrace.errors import ConfigError
 from ollamatrace.records import utf8
 from ollamatrace.records.view import figures, safe
+from ollamatrace.release import release
 from ollamatrace.settings import Delivery, Environment, default_spool, without_credentials
 
 Section = tuple[str, Iterator[Finding]]
@@ -51,7 +51,7 @@ def doctor(store: str | None, server: str | None, *, send: bool, as_json: bool) 
         screen.write_json(
             orjson.dumps(
                 {
-                    "version": version("ollamatrace"),
+                    "version": release(),
                     "ok": not wrong,
                     # A name of a file need not be UTF-8.
                     "findings": [

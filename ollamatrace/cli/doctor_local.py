@@ -19,6 +19,7 @@ from ollamatrace.errors import ConfigError, StoreError
 from ollamatrace.records.shapes import as_dict
 from ollamatrace.records.view import figures
 from ollamatrace.records.view.figures import counted
+from ollamatrace.release import release
 from ollamatrace.settings import Environment, variables
 from ollamatrace.spool import accounts
 from ollamatrace.spool.waiting import Waiting, look
@@ -38,7 +39,7 @@ def check_environment(environment: Environment) -> Iterator[Finding]:
     """Versions, and what the environment says."""
     known = ", ".join(f"{name} {_version(name)}" for name in _LIBRARIES)
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    yield ok("versions", f"ollamatrace {_version('ollamatrace')}, {python}, {known}")
+    yield ok("versions", f"ollamatrace {release()}, {python}, {known}")
     names = variables()
     yield ok("variables", f"set: {', '.join(names)}" if names else "no variable is set")
     if environment.disabled:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import ssl
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
@@ -14,6 +13,7 @@ from ollamatrace.destinations import http
 from ollamatrace.destinations.server_address import Address
 from ollamatrace.errors import ConfigError
 from ollamatrace.pipeline import Denied
+from ollamatrace.release import release
 
 CONNECT_S: Final = 5.0
 """How long connecting may take, unless answers are to come faster than that."""
@@ -48,7 +48,7 @@ class Trust:
 def standing_headers() -> dict[str, str]:
     """What every request carries, whatever the server."""
     return {
-        "user-agent": f"ollamatrace/{version('ollamatrace')}",
+        "user-agent": f"ollamatrace/{release()}",
         "accept": "*/*",
         "accept-encoding": "gzip, deflate",
     }

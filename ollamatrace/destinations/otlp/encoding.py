@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import version
 from typing import Final, NamedTuple, Protocol
 
 from ollamatrace.destinations.otlp.meter import Metric
 from ollamatrace.destinations.otlp.outgoing import Outgoing
+from ollamatrace.release import release
 
 SCOPE: Final = "ollamatrace"
 SAMPLED: Final = 1
@@ -59,4 +59,4 @@ class Encoding(Protocol):
 @functools.cache
 def scope() -> dict[str, str]:
     """Who made the spans, or measured."""
-    return {"name": SCOPE, "version": version("ollamatrace")}
+    return {"name": SCOPE, "version": release()}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from ollamatrace.destinations.otlp.pairs import pairs
+from ollamatrace.release import release
 from ollamatrace.settings import Otlp
 
 SERVICE: Final = "service.name"
@@ -27,7 +27,7 @@ def resource(otlp: Otlp, experiment: str) -> dict[str, str]:
         **pairs("OTEL_RESOURCE_ATTRIBUTES", otlp.resource_attributes),
         "telemetry.sdk.name": "ollamatrace",
         "telemetry.sdk.language": "python",
-        "telemetry.sdk.version": version("ollamatrace"),
+        "telemetry.sdk.version": release(),
     }
     if otlp.service_name is not None:
         made[SERVICE] = otlp.service_name
