@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import orjson
+
 try:
     from agents.tracing import Span as Step
     from agents.tracing import SpanError, Trace, TracingProcessor
@@ -26,6 +28,8 @@ _SKIPPED: Final = frozenset(
     # Calls of models, which the client traces, and what is one with the steps around it.
     ("generation", "response", "transcription", "speech", "speech_group", "task", "turn")
 )
+_SAID: Final = {"generation": "messages", "response": "input"}
+"""The calls of models that say what a run was asked, and what it answered."""
 
 
 class TraceProcessor(TracingProcessor):
@@ -75,6 +79,7 @@ class TraceProcessor(TracingProcessor):
         """End it with what is known by then."""
         made = self._steps.open(span.span_id)
         if made is None:
+            self._tell_run(span)
             self._steps.end(span.span_id)
             return
         failure = _failure(span.error)
@@ -84,6 +89,26 @@ class TraceProcessor(TracingProcessor):
                 self._failures[span.trace_id] = failure
         _describe(made, span.span_data)
         self._steps.end(span.span_id, failure)
+
+    @shielded
+    def _tell_run(self, call: Step[Any]) -> None:
+        """Take what the run's own agents were asked first and answered last for the run's.
+
+        The SDK does not tell it; with ``trace_include_sensitive_data=False`` nor that.
+        """
+        told = call.span_data
+        run, agent = self._steps.open(call.trace_id), self._steps.within(call.span_id)
+        if told.type not in _SAID or run is None or agent is None or agent.above() is not run:
+            return
+        if run.inputs is None and told.input is not None:
+            run.inputs = {_SAID[told.type]: told.input}
+        if told.type == "response":
+            if told.response is not None:
+                run.outputs = {"output": told.response.output}
+        elif told.output:
+            # Of a stream the SDK makes what the newer API answers.
+            items = told.output[0].get("output")
+            run.outputs = {"messages": told.output} if items is None else {"output": items}
 
     def shutdown(self) -> None:
         """End what is open: the SDK ends with the program."""
@@ -107,10 +132,20 @@ def _failure(error: SpanError | None) -> StepError | None:
     )
 
 
+def _arguments(given: Any) -> Any:
+    """The arguments of a tool by their names; the SDK tells them as JSON."""
+    if not isinstance(given, str) or not given.startswith("{"):
+        return given
+    try:
+        return orjson.loads(given)
+    except orjson.JSONDecodeError:
+        return given
+
+
 @shielded  # by itself, so that the span ends in any case
 def _describe(made: Span, told: Any) -> None:
     if told.type == "function":
-        made.inputs, made.outputs = told.input, told.output
+        made.inputs, made.outputs = _arguments(told.input), told.output
     elif told.type == "handoff":
         made.name = f"handoff to {told.to_agent}" if told.to_agent else made.name
         made.inputs, made.outputs = {"from_agent": told.from_agent}, {"to_agent": told.to_agent}

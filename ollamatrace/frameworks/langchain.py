@@ -76,13 +76,15 @@ class TraceCallbackHandler(BaseCallbackHandler):
         made.inputs = inputs
 
     @shielded
-    def on_chain_end(self, outputs: Any, *, run_id: UUID, **_more: Any) -> None:
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **more: Any) -> None:
         """End it."""
+        self._take_late(run_id, more)
         self._end(run_id, outputs)
 
     @shielded
-    def on_chain_error(self, error: BaseException, *, run_id: UUID, **_more: Any) -> None:
+    def on_chain_error(self, error: BaseException, *, run_id: UUID, **more: Any) -> None:
         """End it with an exception."""
+        self._take_late(run_id, more)
         self._fail(run_id, error)
 
     @shielded
@@ -162,6 +164,12 @@ class TraceCallbackHandler(BaseCallbackHandler):
     def on_llm_error(self, *_given: Any, run_id: UUID, **_more: Any) -> None:
         """The call is over."""
         self._steps.release(run_id)
+
+    def _take_late(self, run_id: UUID, told: Mapping[str, Any]) -> None:
+        """Take the inputs of a chain that is streamed: it knows them when it has read them."""
+        made = self._steps.open(run_id)
+        if made is not None and told.get("inputs") is not None:
+            made.inputs = told["inputs"]
 
     def _end(self, run_id: UUID, outputs: Any) -> None:
         made = self._steps.open(run_id)

@@ -64,6 +64,10 @@ class Steps:
         if around is not None:
             around.__exit__(None, None, None)
 
+    def within(self, step: Hashable) -> Span | None:
+        """The span that `step`, which was skipped, is part of."""
+        return self._spans.get(step)
+
     def open(self, step: Hashable) -> Span | None:
         """The span of `step`, while it is open."""
         return self._spans.get(step) if step in self._own else None

@@ -39,7 +39,8 @@ _STEPS: Final = {
 **Its own steps**, with `pip install 'ollamatrace[agents]'`: one trace for each run, with spans for
 agents, tools, handoffs and guardrails, by the SDK's own hook. `set_trace_processors` takes the
 place of the processor that sends traces to OpenAI; `add_trace_processor` keeps it. The `group_id`
-of a run is the session. With the program above:
+of a run is the session. Its input and output are what its agents' model was asked first and
+answered last, as the SDK tells no more. With the program above:
 """,
     "langchain_openai": """\
 **Its own steps**, with `pip install 'ollamatrace[langchain]'`: one trace for each run, with spans

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import subprocess
 import sys
@@ -150,6 +151,14 @@ def test_the_call_of_a_model_in_a_stream_is_below_the_step_around_it(tracer, con
     assert trees(tracer.finished()) == [
         "RunnableSequence CHAIN\n  call UNKNOWN\n  StrOutputParser CHAIN"
     ]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_inputs_of_a_stream_are_known_when_it_ends(fails, tracer, config):
+    chain = RunnableGenerator(numbers) | (fail if fails else str)
+    with contextlib.suppress(ValueError):
+        list(chain.stream("Paris", config))
+    assert by_name(tracer.finished())["RunnableSequence"].inputs == "Paris"
 
 
 async def test_nor_is_an_asynchronous_one(tracer, config):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ollamatrace import Tracer
 from tests.frameworks.document import PATH, shape, trees_in, trees_of
+from tests.frameworks.environments import run
 from tests.frameworks.table import FRAMEWORKS
 from tests.frameworks.verdict import verdicts
 
@@ -25,3 +27,15 @@ def test_the_document_shows_what_a_run_gives(framework):
     told = trees_in(PATH.read_text("utf-8"))
     for name, tree in trees_of(framework).items():
         assert shape(told[name]) == shape(tree)
+
+
+@EACH
+async def test_the_traces_can_be_sent_to_be_looked_at(framework, tmp_path):
+    store = f"sqlite:///{tmp_path}/traces.db"
+    done = run(framework, "tests.frameworks.sent", framework.name, store)
+    assert done.returncode == 0, done.stderr
+    with Tracer(store) as tracer:
+        traces = await tracer.search_traces(session=framework.name)
+    statuses = {trace.root.name.partition(" ")[2]: trace.root.status for trace in traces}
+    names = ("itself", "structured", "error")
+    assert [statuses.get(name) for name in names] == ["OK", "OK", "ERROR"]

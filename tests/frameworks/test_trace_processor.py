@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import agents
 import pytest
 from agents.tracing import SpanData, get_trace_provider
+from openai.types.responses import Response
 
 from ollamatrace import current_span, span
 from ollamatrace.frameworks.agents import TraceProcessor
@@ -76,6 +78,65 @@ def test_calls_of_models_are_left_to_the_client(tracer):
     with agents.trace("run"), agents.agent_span("Ada"), agents.generation_span(), span("call"):
         pass
     assert trees(tracer.finished()) == ["run CHAIN\n  Ada AGENT\n    call UNKNOWN"]
+
+
+QUESTION = {"role": "user", "content": "Sunny?"}
+TOOL = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+YES = {"role": "assistant", "content": "Yes."}
+
+
+@contextlib.contextmanager
+def inner_agent():
+    with (
+        agents.function_span("inner"),
+        agents.agent_span("Bob"),
+        agents.generation_span(input=[YES], output=[TOOL]),
+    ):
+        yield
+
+
+def test_a_run_has_what_its_agent_was_asked_first_and_answered_last(tracer):
+    with agents.trace("run"), agents.agent_span("Ada"):
+        with agents.generation_span(input=[QUESTION], output=[TOOL]):
+            pass
+        with agents.function_span("weather", input='{"city": "Paris"}', output="Sunny"):
+            pass
+        with inner_agent():
+            pass
+        with agents.generation_span(input=[QUESTION, TOOL], output=[YES]):
+            pass
+        with inner_agent():
+            pass
+    found = by_name(tracer.finished())
+    assert found["run"].inputs == {"messages": [QUESTION]}
+    assert found["run"].outputs == {"messages": [YES]}
+    assert found["weather"].inputs == {"city": "Paris"}
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_run_over_the_newer_api_has_it_too(is_streamed, tracer):
+    part = {"type": "output_text", "text": "Yes."}
+    answer = Response.construct(output=[{"type": "message", "content": [part]}])
+    with agents.trace("run"), agents.agent_span("Ada"):
+        if is_streamed:  # chat completions, which the SDK gives this form then
+            with agents.generation_span(input=[QUESTION], output=[answer.model_dump()]):
+                pass
+        else:
+            with agents.response_span(answer) as step:
+                step.span_data.input = "Sunny?"
+    run = by_name(tracer.finished())["run"]
+    assert run.inputs == ({"messages": [QUESTION]} if is_streamed else {"input": "Sunny?"})
+    [item] = run.outputs.pop("output")
+    assert (item["content"][0]["text"], run.outputs) == ("Yes.", {})
+
+
+def test_a_run_without_sensitive_data_has_none(tracer):
+    with agents.trace("run"), agents.agent_span("Ada"), agents.generation_span():
+        pass
+    with agents.trace("run"), agents.agent_span("Ada"), agents.response_span():
+        pass
+    runs = [record for record in tracer.finished() if record.name == "run"]
+    assert [(run.inputs, run.outputs) for run in runs] == [(None, None)] * 2
 
 
 def test_a_run_below_a_span_of_the_program_is_part_of_its_trace(tracer):

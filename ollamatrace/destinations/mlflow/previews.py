@@ -9,6 +9,8 @@ from ollamatrace.records.shapes import as_dict, as_list, is_dict, is_list
 
 _MAX_PREVIEW: Final = 1000
 _MORE: Final = "..."
+_ROLES: Final = {"human": "user", "ai": "assistant"}
+"""What LangChain calls them."""
 
 
 def preview(value: Any, role: str) -> str:
@@ -60,7 +62,9 @@ def _begun(value: Any, room: list[int]) -> Any:
 
 
 def _messages(value: Any) -> list[dict[str, Any]]:
-    """The messages in a request or an answer of OpenAI's."""
+    """The messages in a request or an answer of OpenAI's or LangChain's."""
+    if is_dict(value) and "role" not in value and (alone := _message(value)):
+        return [alone]
     while is_dict(value):
         if is_list(messages := value.get("messages")) and messages:
             return _only_messages(messages)
@@ -75,7 +79,20 @@ def _messages(value: Any) -> list[dict[str, Any]]:
 
 
 def _only_messages(items: list[Any]) -> list[dict[str, Any]]:
-    return [item for item in items if is_dict(item) and "role" in item and "content" in item]
+    return [message for message in map(_message, items) if message]
+
+
+def _message(item: Any) -> dict[str, Any]:
+    """A message of OpenAI's, or LangChain's: they have a type, or are pairs of role and text."""
+    match item:
+        case {"role": _, "content": _}:
+            return as_dict(item)
+        case {"type": "human" | "ai" as kind, "content": content}:
+            return {"role": _ROLES[kind], "content": content}
+        case ["human" | "user" | "ai" | "assistant" | "system" as role, str(content)]:
+            return {"role": _ROLES.get(role, role), "content": content}
+        case _:
+            return {}
 
 
 def _last(messages: list[dict[str, Any]], role: str) -> dict[str, Any]:

@@ -148,6 +148,8 @@ def test_an_empty_update_changes_nothing():
 
 USER = {"role": "user", "content": "Q"}
 BOT = {"role": "assistant", "content": "A"}
+HUMAN = {"type": "human", "content": "Q", "additional_kwargs": {}}
+AI = {"type": "ai", "content": "A", "additional_kwargs": {}}
 
 
 @pytest.mark.parametrize(
@@ -172,6 +174,16 @@ BOT = {"role": "assistant", "content": "A"}
             '{"messages": [{"role": "assistant", "content": ""}]}',
         ),
         ("text", "user", '"text"'),
+        # LangChain's
+        ({"messages": [["user", "Q"], ["ai", "A"]]}, "user", "Q"),
+        ({"messages": [["user", "Q"], ["ai", "A"]]}, "assistant", "A"),
+        ({"messages": [HUMAN, AI, {"type": "tool", "content": "T"}]}, "assistant", "A"),
+        ({"messages": [AI, HUMAN]}, "user", "Q"),
+        (AI, "assistant", "A"),
+        (BOT, "assistant", '{"role": "assistant", "content": "A"}'),
+        (["user", "Q"], "user", '["user", "Q"]'),
+        ({"input": [["Paris", "London"]]}, "user", '{"input": [["Paris", "London"]]}'),
+        ({"output": [{"type": "reasoning", "content": "R"}, BOT]}, "assistant", "A"),
         ({"messages": [{"role": "user", "content": "x" * 1001}]}, "user", "x" * 997 + "..."),
         ({"messages": [{"role": "user", "content": "a\0b"}]}, "user", "a\ufffdb"),
     ],
