@@ -37,10 +37,10 @@ _FIND: Final = """
 # From the end: most of a conversation is there already, up to some link.
 _KNOWN: Final = """
     WITH RECURSIVE back (number, first, at, link) AS (
-        SELECT number, first, last, (SELECT id FROM link WHERE hash = substr(?1, last, 16))
+        SELECT number, first, last, (SELECT id FROM link WHERE hash = substr(?, last, 16))
         FROM asked
         UNION ALL
-        SELECT number, first, at - 16, (SELECT id FROM link WHERE hash = substr(?1, at - 16, 16))
+        SELECT number, first, at - 16, (SELECT id FROM link WHERE hash = substr(?, at - 16, 16))
         FROM back WHERE link IS NULL AND at > first
     ),
     asked (number, first, last) AS ({})
@@ -196,8 +196,8 @@ def _known(
         hashes += [link[0] for link in links]
         asked.append((number, first, 16 * len(hashes) - 15))
     known = [0] * len(runs)
-    all_hashes = b"".join(hashes)
-    for number, before in _found(connection, _KNOWN, "?, ?, ?", asked, all_hashes):
+    both = (b"".join(hashes),) * 2
+    for number, before in _found(connection, _KNOWN, "?, ?, ?", asked, *both):
         known[number] = before + 1
     return known
 

@@ -20,13 +20,13 @@ _LINK: Final = """
     FROM link JOIN content ON content.id = link.content WHERE link.id = ?
 """
 _HELD: Final = """
-    SELECT EXISTS (SELECT 1 FROM part WHERE link = ?1)
-        OR EXISTS (SELECT 1 FROM link WHERE previous = ?1)
+    SELECT EXISTS (SELECT 1 FROM part WHERE link = ?)
+        OR EXISTS (SELECT 1 FROM link WHERE previous = ?)
 """
 _UNUSED: Final = """
-    DELETE FROM content WHERE id = ?1
-        AND NOT EXISTS (SELECT 1 FROM use WHERE content = ?1)
-        AND NOT EXISTS (SELECT 1 FROM link WHERE content = ?1)
+    DELETE FROM content WHERE id = ?
+        AND NOT EXISTS (SELECT 1 FROM use WHERE content = ?)
+        AND NOT EXISTS (SELECT 1 FROM link WHERE content = ?)
 """
 
 SpanRow = Sequence[Any]
@@ -81,10 +81,10 @@ class Garbage:
     def hand_over(self, row: SpanRow, new: int) -> None:
         """Have a span's new row hold all that its old one held."""
         self._index.forget_span(row)
-        change = "UPDATE use SET owner = ?1 WHERE owner = ?2 AND content = ?3"
+        change = "UPDATE use SET owner = ? WHERE owner = ? AND content = ?"
         for kind, digest in {mark for body in row[2:] for mark in references(body)}:
             if kind == "list":
-                change_part = "UPDATE part SET span = ?1 WHERE span = ?2 AND link = ?3"
+                change_part = "UPDATE part SET span = ? WHERE span = ? AND link = ?"
                 self._connection.execute(change_part, (new, row[0], self._id("link", digest)))
             else:
                 self._connection.execute(change, (new, row[0], self._id("content", digest)))
@@ -98,14 +98,14 @@ class Garbage:
         """Look at one of `links`: if nobody holds it, it goes, and the one before is next."""
         link = self.links.pop()
         row = self._connection.execute(_LINK, (link,)).fetchone()
-        if row is None or self._connection.execute(_HELD, (link,)).fetchone()[0]:
+        if row is None or self._connection.execute(_HELD, (link, link)).fetchone()[0]:
             return
         previous, content, body = row
         self._index.forget_link(link, body)
         self._connection.execute("DELETE FROM link WHERE id = ?", (link,))
         for _, digest in set(references(body)):
             self._leave(digest, -link)
-        self._connection.execute(_UNUSED, (content,))
+        self._connection.execute(_UNUSED, (content,) * 3)
         if previous is not None:
             self.links.append(previous)
 
@@ -113,7 +113,7 @@ class Garbage:
         content = self._id("content", digest)
         use = "DELETE FROM use WHERE content = ? AND owner = ?"
         self._connection.execute(use, (content, owner))
-        self._connection.execute(_UNUSED, (content,))
+        self._connection.execute(_UNUSED, (content,) * 3)
 
     def _id(self, table: str, digest: bytes) -> int | None:
         query = f"SELECT id FROM {table} WHERE hash = ?"  # noqa: S608  a constant

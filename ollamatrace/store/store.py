@@ -211,11 +211,11 @@ class Store:
             StoreError: the file cannot be read.
         """
         # Of all traces, by the index of the start: no sorting.
-        term = "trace_id >= ?1 AND trace_id < ?2" if prefix else THERE
-        query = f"SELECT trace_id FROM trace WHERE {term} ORDER BY start_ns DESC, id DESC LIMIT ?3"  # noqa: S608  constants
-        end = prefix + "g"  # after every hex digit
+        term = "trace_id >= ? AND trace_id < ?" if prefix else THERE
+        query = f"SELECT trace_id FROM trace WHERE {term} ORDER BY start_ns DESC, id DESC LIMIT ?"  # noqa: S608  constants
+        between = (prefix, prefix + "g") if prefix else ()  # it comes after every hex digit
         with self._reading() as connection:
-            rows = connection.execute(query, (prefix, end, limit)) if connection else ()
+            rows = connection.execute(query, (*between, limit)) if connection else ()
             return [row[0] for row in rows]
 
     def session_ids(self, session: str | None) -> list[str]:
@@ -226,11 +226,11 @@ class Store:
             StoreError: the file cannot be read.
         """
         query = (
-            f"SELECT trace_id FROM trace WHERE {THERE} AND (?1 IS NULL OR EXISTS"  # noqa: S608  a constant
-            " (SELECT 1 FROM span WHERE trace = trace.id AND session = ?1))"
+            f"SELECT trace_id FROM trace WHERE {THERE} AND (? IS NULL OR EXISTS"  # noqa: S608  a constant
+            " (SELECT 1 FROM span WHERE trace = trace.id AND session = ?))"
         )
         with self._reading() as connection:
-            rows = connection.execute(query, (session,)) if connection else ()
+            rows = connection.execute(query, (session, session)) if connection else ()
             return [row[0] for row in rows]
 
     def close(self) -> None:

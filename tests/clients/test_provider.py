@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import ollama
 import openai
 import pytest
@@ -57,7 +58,7 @@ def test_each_call_says_where_it_went(tracer):
         with pytest.raises(openai.APIConnectionError):
             client.completions.create(model="m", prompt="Why?")
     native = ollama.Client("http://127.0.0.1:9")
-    with native._client, pytest.raises(ConnectionError):
+    with native._client, pytest.raises((ConnectionError, httpx.ConnectError)):
         TracedClient(native, tracer=tracer).chat("m")
     first, second = tracer.finished()
     assert first.attributes == second.attributes == AT

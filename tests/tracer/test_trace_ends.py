@@ -142,11 +142,14 @@ def test_driven_and_closed_by_other_tasks(run, tracer, caplog):
             await anext(made)
             assert current_span() is None
 
+        async def close():
+            await made.aclose()
+
         for _ in range(2):
             async with anyio.create_task_group() as group:
                 group.start_soon(step)
         async with anyio.create_task_group() as group:
-            group.start_soon(made.aclose)
+            group.start_soon(close)
         assert current_span() is None
 
     run(main)

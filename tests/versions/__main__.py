@@ -1,7 +1,8 @@
 """Runs the client tests with other versions: ``python -m tests.versions``.
 
 Without ``--all`` the oldest and the newest, with a part of the tests. Environments are made by
-`uv` below ``.versions/``, once; a version that is not pinned is the newest of that time.
+`uv` below ``.versions/``, once; a version that is not pinned is the newest of that time. A Python
+that neither pyenv nor `uv` has comes from Debian.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Final
 
+from tests.versions.debian import python_of_debian
 from tests.versions.table import COMBINATIONS, MORE_TESTS, NEEDS, TESTS, TOOLS, Combination
 
 ROOT: Final = Path(__file__).parents[2]
@@ -64,21 +66,28 @@ def _run(one: Combination, *, everything: bool) -> tuple[str, bool]:
 
 
 def _python(version: str) -> str | None:
-    """A Python that is installed, or that `uv` can fetch; pyenv's need not be on the path."""
+    """A Python that is installed, or that can be fetched; pyenv's need not be on the path."""
     ours = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python"))
     if ours:
         return str(ours[-1])
     done = subprocess.run(["uv", "python", "install", "-q", version], stderr=subprocess.DEVNULL)
-    return version if done.returncode == 0 else None
+    if done.returncode == 0:
+        return version
+    debian = python_of_debian(version, _home() / f"debian-{version}")
+    return None if debian is None else str(debian)
+
+
+def _home() -> Path:
+    HOME.mkdir(exist_ok=True)
+    (HOME / ".gitignore").write_text("*\n")
+    return HOME
 
 
 def _environment(one: Combination, found: str) -> Path:
-    folder = HOME / one.name
+    folder = _home() / one.name
     python, complete = folder / "bin" / "python", folder / "complete"
     if not complete.exists():
         _say(f"{one.name}: installing")
-        HOME.mkdir(exist_ok=True)
-        (HOME / ".gitignore").write_text("*\n")
         subprocess.run(["uv", "venv", "-q", "--clear", "-p", found, folder], check=True)
         install = ["uv", "pip", "install", "-q", "-p", python]
         resolution = "lowest-direct" if one.lowest else "highest"

@@ -70,10 +70,27 @@ RULES: Final = (
         "openai: chat.completions.parse and stream",
         _openai("chat.completions.parse"),
         r"test_parse_is_one_span|helper-chat_stream|test_an_output_schema_given_as_a_class"
-        r"|test_methods_of_openai_are_replaced",
+        r"|test_methods_of_openai_are_replaced|test_include_usage.py::test_helper",
     ),
     Rule("openai: videos", _openai("videos"), r"videos"),
+    Rule(
+        "openai: images and transcriptions in several parts",
+        _takes(openai.resources.Images.generate, "stream"),
+        r"test_by_path_streamed|test_several_images",
+    ),
+    Rule("openai: omit", lambda: hasattr(openai, "omit"), r"holds_too\[omit"),
+    Rule(
+        "openai: the time-out among the headers",
+        lambda: "x-stainless-read-timeout" in inspect.getsource(openai._base_client),
+        r"used_by_it_alone\[timeout",
+    ),
+    Rule(
+        "openai: trio",
+        lambda: hasattr(openai._utils._sync, "sniffio"),
+        r"below_one_span\[trio-AsyncO|no_more_noise\[AsyncOpenAI-trio|with_calls\[AsyncOpenAI",
+    ),
     Rule("openai: bodies of bytes", _takes(openai.OpenAI.post, "content"), r"test_post_of_bytes"),
+    Rule("openai: all methods", _openai("decisions"), r"test_every_method_of_openai_is_listed"),
     Rule(
         "openai: a module that is no client",
         lambda: not hasattr(openai, "_load_client") or _has(_client(), "decisions"),
@@ -93,7 +110,9 @@ RULES: Final = (
     Rule("ollama: create from a model", _takes(ollama.Client.create, "from_"), r"-create\]"),
     Rule("ollama: web search", _ollama("web_search"), r"web_search|web_fetch"),
     Rule(
-        "ollama: systemone", _ollama("systemone"), r"systemone|test_methods_of_ollama_are_replaced"
+        "ollama: systemone",
+        _ollama("systemone"),
+        r"systemone|test_methods_of_ollama_are_replaced|test_every_method_of_ollama_is_listed",
     ),
     Rule("ollama: close", _ollama("close"), r"Client-close|test_with_blocks_and_close"),
 )
