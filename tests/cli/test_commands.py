@@ -171,7 +171,9 @@ def test_ctrl_c_leaves_quietly(run, path):
         assert "playing back" in process.stderr.readline()
         process.send_signal(signal.SIGINT)
         out, rest = process.communicate(timeout=30)
-    assert process.returncode == 130
+    # Both are 130 to a shell. CPython takes the second way where Ctrl-C came in an `exec` of
+    # source, as a dataclass or a named tuple is made, though it was caught.
+    assert process.returncode in {130, -signal.SIGINT}
     assert "Traceback" not in rest
     assert out == ""
 
