@@ -90,10 +90,11 @@ if not TYPE_CHECKING:  # else no misspelt name would be found
 
     def __getattr__(name: str) -> object:
         for home, names in _HOMES.items():
-            if name in names:
+            if name == home or name in names:
                 from importlib import import_module
 
-                value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+                module = import_module(f"{__name__}.{home}")
+                value = globals()[name] = module if name == home else getattr(module, name)
                 return value
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -62,6 +62,12 @@ def test_nothing_is_imported_before_something_is_used():
     assert python(code).stdout.splitlines() == ["ollamatrace", "ollamatrace", "True False"]
 
 
+def test_the_modules_are_there_without_being_imported():
+    """As they are where importing the package imports them: in an `except`, it is late to know."""
+    code = "import ollamatrace; print(ollamatrace.errors.ConfigError is ollamatrace.ConfigError)"
+    assert python(code).stdout.strip() == "True"
+
+
 def test_a_misspelt_name_is_told():
     with pytest.raises(
         AttributeError, match="module 'ollamatrace' has no attribute 'Tracedclient'"

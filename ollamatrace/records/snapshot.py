@@ -32,6 +32,8 @@ _NUMBER: Final = MAX_NODES // 4096
 """The weight of an element of a vector: many are copied, which is faster than to serialise them."""
 _BUILT_IN: Final = SCALARS | {list, str}
 _SDKS: Final = frozenset({"openai", "ollama"})
+_REQUEST_ID: Final = "_request_id"
+"""What OpenAI's client adds to an answer, which is no field of it."""
 _SHORT: Final = orjson.OPT_APPEND_NEWLINE
 """What orjson gives holds on to 4 kB and more, however short it is; without its last character it
 is a copy that takes as much as it is long."""
@@ -103,33 +105,35 @@ def _fields(value: Any) -> dict[str, Any]:
         fields = _fields_of[type(value)]
     except KeyError:
         fields = _fields_of[type(value)] = _known_fields(type(value))
-    if len(held) != len(fields):
-        held = _without_others(held, fields)
+    if fields is None:
+        raise TypeError
+    if _REQUEST_ID in held or len(held) > len(fields):
+        held = _only(fields, held)
     extra = value.__pydantic_extra__
     return {**held, **extra} if extra else held
 
 
-def _without_others(held: dict[str, Any], fields: frozenset[str]) -> dict[str, Any]:
-    """What is held, but for what is no field: OpenAI's client adds the id of the request."""
-    if not fields:
-        raise TypeError
-    known = held.copy()
-    known.pop("_request_id", None)
-    if len(known) > len(fields):
-        known = {name: one for name, one in known.items() if name in fields}
-    return known
+def _only(fields: frozenset[str], held: dict[str, Any]) -> dict[str, Any]:
+    """What is held of some fields; a function of its own, as a comprehension costs all calls."""
+    held = held.copy()
+    held.pop(_REQUEST_ID, None)
+    if len(held) > len(fields):
+        held = {name: one for name, one in held.items() if name in fields}
+    return held
 
 
-_fields_of: Final[dict[type[Any], frozenset[str]]] = {}
+_fields_of: Final[dict[type[Any], frozenset[str] | None]] = {}
 
 
-def _known_fields(kind: Any) -> frozenset[str]:
+def _known_fields(kind: Any) -> frozenset[str] | None:
     """The fields of a class whose objects pydantic would write as just what is in them; else none.
 
-    Only classes of the SDKs are asked: one of the program's can do anything.
+    Raises:
+        TypeError: it is not of the SDKs. One of the program's can do anything, and is not kept: it
+            may have been made for one call.
     """
     if kind.__module__.partition(".")[0] not in _SDKS or "[" in kind.__name__:
-        return frozenset()
+        raise TypeError
     is_told_otherwise = (
         has_own_ways(kind)
         or kind.__pydantic_root_model__
@@ -140,7 +144,7 @@ def _known_fields(kind: Any) -> frozenset[str]:
             for value in vars(base).values()
         )
     )
-    return frozenset(() if is_told_otherwise else kind.model_fields)
+    return None if is_told_otherwise else frozenset(kind.model_fields)
 
 
 def _weight(values: Collection[Any], limit: int) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import subprocess
 import sys
+import weakref
 
 import ollama
 import orjson
@@ -41,6 +43,22 @@ class Own(pydantic.BaseModel):
         return when.year
 
 
+class Masked(pydantic.BaseModel):
+    """Its only fields are those that nobody declared."""
+
+    model_config = {"extra": "allow"}
+
+    @pydantic.model_serializer
+    def _shown(self):
+        return {"key": "masked"}
+
+
+class Computed(pydantic.BaseModel):
+    @pydantic.computed_field
+    def area(self) -> int:
+        return 3
+
+
 def answer(**changes):
     made = ChatCompletion.model_validate({**CHAT, **changes})
     made._request_id = "req"
@@ -54,6 +72,13 @@ def incomplete():
     return made
 
 
+def lessened():
+    """As a program leaves it that throws a field away: it holds as many as before the id came."""
+    made = answer()
+    del made.usage
+    return made
+
+
 ANSWERS = {
     "chat": answer(),
     "unknown fields": answer(made_by="ollama", odd={"a": [1, None]}),
@@ -63,7 +88,10 @@ ANSWERS = {
     "bytes": answer(odd=b"x"),
     "a model with its own ways": answer(odd=Own()),
     "parsed": ParsedChatCompletion[Own].model_validate(CHAT),
+    "a model without fields": answer(odd=Computed()),
+    "a model that hides what it holds": answer(odd=[Masked(key="sk-1")]),
     "required fields are missing": incomplete(),
+    "a field is gone": lessened(),
     "response": Response.construct(id="r", output=[], created_at=1.5, metadata={"a": "b"}),
     "ollama": ollama.ChatResponse(
         model="m",
@@ -92,6 +120,16 @@ def test_answers_are_as_pydantic_writes_them(name):
         expected = taken
     assert taken == expected
     assert "_request_id" not in taken
+
+
+def test_classes_of_the_program_are_not_kept():
+    """They may be made for one call: as the form of its answer, say."""
+    kind = pydantic.create_model("Made", when=(int, 1))
+    answer_snapshot(answer(odd=kind()), LIMIT)
+    kept = weakref.ref(kind)
+    del kind
+    gc.collect()
+    assert kept() is None
 
 
 @pytest.mark.parametrize(
