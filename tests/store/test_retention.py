@@ -176,7 +176,8 @@ def test_a_step_is_short_and_a_trace_is_gone_at_once(store):
 
 def test_a_span_that_comes_after_its_trace_was_deleted_begins_it_anew(store):
     store.write([span(n) for n in range(100)], experiment="e")
-    assert store.keep_within(Limits(after=(T0 * 2, 0)), 0.0002).more
+    while store.get(TRACE) is not None:  # a machine that is busy needs several turns
+        assert store.keep_within(Limits(after=(T0 * 2, 0)), 0.0002).more
     store.write([span(500)], experiment="e")
     assert len(store.get(TRACE).spans) == 1
     while store.keep_within(Limits(), 0.01).more:
