@@ -13,6 +13,7 @@ CASES: Final = {
     "span": "a span of one's own, a traced function",
     "disabled": "all of these while tracing is switched off",
     "first_call": "the first call of a program",
+    "within": "a call of which the SDK does its part, beside the least that a tracer must do",
     "transport": "calls and streams with the whole SDK, up to its HTTP transport",
     "size": "calls with 1 kB to 10 MB, up to 200 messages, an image of 10 MB",
     "turns": "a conversation of 50 turns",

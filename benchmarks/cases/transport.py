@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Any
-
-import orjson
 
 from benchmarks import payload
 from benchmarks.blocks import Block, Effort, awaited, compared, repeated
@@ -14,7 +11,7 @@ from benchmarks.cases.chunk import areader, reader
 from benchmarks.figures import Figure
 from benchmarks.runner import alone
 from benchmarks.stub import at_transport
-from benchmarks.tracers import RESTS, resting
+from benchmarks.tracers import resting
 from ollamatrace import TracedClient
 
 CALLS, CHUNKS = 20, 100
@@ -28,11 +25,8 @@ def measure(effort: Effort) -> list[Figure]:
         traced = _blocks(
             TracedClient(client, tracer=tracer), TracedClient(aclient, tracer=tracer), runner
         )
-        pairs = {name: (bare[name], traced[name]) for name in bare}
-        pairs["call, the least"] = bare["call"], _least(client)
-        found = compared(pairs, effort, tracer.flush)
+        found = compared({name: (bare[name], traced[name]) for name in bare}, effort, tracer.flush)
         usual = {name: f"bare: {bare[name]():,.0f}" for name in bare}
-        usual["call, the least"] = "what any tracer must do: both as JSON, and keep it"
     return [Figure.of(name, "µs", found[name], note=usual[name]) for name in found]
 
 
@@ -45,19 +39,6 @@ def _blocks(client: Any, aclient: Any, runner: asyncio.Runner) -> dict[str, Bloc
         f"stream of {CHUNKS} chunks": repeated(reader(client), 1),
         f"async stream of {CHUNKS} chunks": awaited(areader(aclient), 1, runner),
     }
-
-
-def _least(client: Any) -> Block:
-    """Calls that keep what was asked and answered, and nothing else."""
-    asked, create = payload.question(), client.chat.completions.create
-    kept: deque[tuple[bytes, bytes]] = deque(maxlen=RESTS)
-
-    def call() -> None:
-        question = orjson.dumps(asked)
-        answer = create(**asked)
-        kept.append((question, answer.__pydantic_serializer__.to_json(answer)))
-
-    return repeated(call, CALLS)
 
 
 if __name__ == "__main__":
