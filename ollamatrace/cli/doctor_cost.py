@@ -39,6 +39,8 @@ def _cost() -> Finding:
     if each is not None:
         took = figures.duration(round(each * _NS_PER_US))
         text += f"; a background thread spends {took} on each before it is written or sent"
+    if len(added) == 1:
+        text += "; calls are not measured: no client of ollama or openai can be made here"
     return ok("cost", text)
 
 

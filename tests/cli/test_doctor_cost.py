@@ -65,7 +65,8 @@ def test_without_an_sdk_spans_are_measured(monkeypatch):
     monkeypatch.setattr(stub.importlib.util, "find_spec", lambda _: None)
     [one] = check_cost()
     assert "a span of your own" in one.text
-    assert "a call" not in one.text
+    assert "to a call" not in one.text
+    assert "no client of ollama or openai can be made here" in one.text
 
 
 def test_no_failure_of_it_is_a_finding(monkeypatch):
