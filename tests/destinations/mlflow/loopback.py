@@ -14,6 +14,22 @@ from urllib.parse import parse_qs, urlsplit
 MISSING = {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "it is not there"}
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.connections = []
+
+    def get_request(self):
+        connection, address = super().get_request()
+        self.connections.append(connection)
+        return connection, address
+
+    def handle_error(self, *_):
+        """A client that went away."""
+
+
 class Loopback:
     """Keeps what comes; `answer` says what is answered instead, once for each call."""
 
@@ -28,9 +44,7 @@ class Loopback:
         self.page_size = None
         self._answers = {}
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
-        self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None  # a client that went away
+        self._server = _Server(("127.0.0.1", port), _handler(self))
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(
@@ -47,6 +61,12 @@ class Loopback:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def hang_up(self):
+        """Close the connections that are open; one that is not closed is still answered."""
+        for connection in self._server.connections:
+            with contextlib.suppress(OSError):  # the client has closed it
+                connection.shutdown(socket.SHUT_RDWR)
 
     def answer(self, path, *answers):
         """Answer requests whose path begins so with (status, body, headers); None: as usual."""
