@@ -388,9 +388,8 @@ class Span:
 
     def _size(self) -> int:
         size = _SPAN_BYTES + len(self._inputs or b"") + len(self._outputs or b"")
-        # Copies, as in `finish`.
         if self._attributes is not None:
-            size += sum(map(len, tuple(self._attributes.values())))
+            size += sum(map(len, tuple(self._attributes.values())))  # copies, as in `finish`
         if self._events is not None:
             size += sum(len(taken) for _, _, taken in tuple(self._events))
         return size
